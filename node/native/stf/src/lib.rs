@@ -1,1 +1,30 @@
-//! placeholder
+//! The state transition function: from a parent state and a block to the next state.
+//!
+//! Pure and `no_std` with `alloc`: it knows no disk, no clock and no JSON, so that the node and a zkVM guest compile
+//! the same rules. Whoever holds state implements [`source::StateSource`]. Walk with a block: [`block`] decodes it and
+//! checks header and body, [`senders`] recovers who signed, [`execute`] runs it and hands back [`changes`].
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod changes;
+pub mod environment;
+pub mod error;
+pub mod signature;
+pub mod source;
+pub mod spec;
+
+/// A signed transaction as it lies in a block: blob transactions without their sidecar.
+pub type Transaction = alloy_consensus::EthereumTxEnvelope<alloy_consensus::TxEip4844>;
+/// A block header.
+pub type Header = alloy_consensus::Header;
+/// A block with its body.
+pub type Block = alloy_consensus::Block<Transaction>;
+/// What a transaction did, with its bloom filter.
+pub type Receipt = alloy_consensus::ReceiptEnvelope;
+
+pub use changes::{AccountBody, AccountChange, SlotChange, StateChanges};
+pub use error::{BlockError, ExecuteError, TransactionError};
+pub use source::StateSource;
+pub use spec::{BlobParams, ChainSpec, Fork};
