@@ -1,0 +1,26 @@
+//! Single rules of the core as functions of bytes, so that the official vectors can be played on them one by one.
+//!
+//! The node calls these rules from inside block execution; nothing here holds state. Bad input is a `ValueError`
+//! with the core's own reason: the vectors that must fail are told from the ones that must not by that alone.
+
+mod kzg;
+mod precompile;
+mod rlp;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Adds every function of this module to `_native`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    kzg::register(module)?;
+    rlp::register(module)?;
+    module.add_function(wrap_pyfunction!(precompile::run_precompile, module)?)
+}
+
+fn invalid(reason: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(reason.to_string())
+}
+
+fn fixed<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; N]> {
+    bytes.try_into().map_err(|_| invalid(format!("{name} has {} bytes, expected {N}", bytes.len())))
+}

@@ -1,0 +1,11 @@
+"""The one table of what is left out on purpose. A suite raises ``Skip(name)``; a name not here is a failure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REASONS: Final = {
+    "trie-order-queries": "asks for the keys before and after a key in an ordered trie; the node's trie has no such query "
+    "(its keys are hashes) and the case names no root",
+    "unscheduled-fork": "Amsterdam and later: not final when the fixtures were filled, not scheduled on any network",
+}
