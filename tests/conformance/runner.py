@@ -26,11 +26,10 @@ def run(name: str, paths: list[Path], options: Options, jobs: int) -> Iterator[R
     if name in suites.WHOLE_FOLDER:
         yield from suites.WHOLE_FOLDER[name](paths, options)
         return
-    suite = suites.BY_FILE[name]
-    files = sources.walk(paths, suite.suffixes)
+    files = sources.walk(paths, suites.BY_FILE[name].suffixes)
     if jobs == 1:
         for file in files:
-            yield from play(suite, file, options)
+            yield from play(suites.BY_FILE[name], file, options)
     else:
         yield from _run_parallel(name, files, options, jobs)
 
@@ -43,7 +42,7 @@ def play(suite: Suite, file: File, options: Options) -> list[Result]:
             case_id = f"{file.name}::{case.name}"
             if options.wants(case_id):
                 results.append(_judge(suite, case, case_id))
-    except Exception as error:  # the file itself cannot be read as what its suite takes
+    except Exception as error:  # the file cannot be read as what its suite takes
         results.append(Result(file.name, Outcome.FAILED, f"{type(error).__name__}: {error}"))
     return results
 
@@ -68,10 +67,14 @@ def _run_parallel(name: str, files: Iterator[File], options: Options, jobs: int)
     suspects: list[File] = []
     try:
         for file in files:
-            waiting[pool.submit(_play_by_name, name, file, options)] = file
-            while len(waiting) >= jobs * FILES_PER_JOB:
-                broken = yield from _gather(waiting, suspects)
-                pool = _pool(jobs) if broken else pool
+            try:
+                future = pool.submit(_play_by_name, name, file, options)
+            except BrokenProcessPool:
+                pool = _pool(jobs)
+                future = pool.submit(_play_by_name, name, file, options)
+            waiting[future] = file
+            if len(waiting) >= jobs * FILES_PER_JOB:
+                yield from _gather(waiting, suspects)
         while waiting:
             yield from _gather(waiting, suspects)
     finally:
@@ -81,17 +84,16 @@ def _run_parallel(name: str, files: Iterator[File], options: Options, jobs: int)
 
 
 def _gather(waiting: dict[Future[list[Result]], File], suspects: list[File]) -> Iterator[Result]:
-    """Take what is finished. When a worker died every file on the way is a suspect, to be played alone at the end."""
+    """Take what is finished. Where a worker died, every file on its way is a suspect, to be played alone later."""
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    broken = False
     for future in done:
         file = waiting.pop(future)
         try:
-            yield from future.result()
+            results = future.result()
         except BrokenProcessPool:
-            broken = True
             suspects.append(file)
-    return broken
+        else:
+            yield from results
 
 
 def _play_alone(name: str, file: File, options: Options) -> list[Result]:

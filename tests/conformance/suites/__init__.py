@@ -1,0 +1,21 @@
+"""The suites by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from conformance.case import Result, Suite
+from conformance.options import Options
+from conformance.suites import bls, kzg, p256, rlp
+
+BY_FILE: Final[dict[str, Suite]] = {
+    "bls": bls.SUITE,
+    "kzg": kzg.SUITE,
+    "p256": p256.SUITE,
+    "rlp": rlp.SUITE,
+}
+# suites whose files belong together: one chain, many requests
+WHOLE_FOLDER: Final[dict[str, Callable[[list[Path], Options], Iterator[Result]]]] = {}
+NAMES: Final = frozenset(BY_FILE) | frozenset(WHOLE_FOLDER)
