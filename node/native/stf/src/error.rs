@@ -196,4 +196,7 @@ pub enum ExecuteError<E: core::error::Error + 'static> {
     /// The state could not be read: nothing is known about the block.
     #[error("reading state: {0}")]
     Source(E),
+    /// The interpreter gave up for a reason that is no rule (a precompile's provider failed).
+    #[error("interpreter: {0}")]
+    Interpreter(String),
 }

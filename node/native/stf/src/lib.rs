@@ -9,8 +9,14 @@
 extern crate alloc;
 
 pub mod changes;
+mod dao;
 pub mod environment;
 pub mod error;
+pub mod execute;
+pub mod journal;
+pub mod overlay;
+pub mod requests;
+mod rewards;
 pub mod signature;
 pub mod source;
 pub mod spec;
@@ -26,5 +32,6 @@ pub type Receipt = alloy_consensus::ReceiptEnvelope;
 
 pub use changes::{AccountBody, AccountChange, SlotChange, StateChanges};
 pub use error::{BlockError, ExecuteError, TransactionError};
+pub use execute::{Executed, Executor, TransactionResult, execute_block, verify_executed};
 pub use source::StateSource;
 pub use spec::{BlobParams, ChainSpec, Fork};
