@@ -2,6 +2,12 @@
 
 use alloy_primitives::{Address, address};
 
+/// What the extra data of the fork block and the nine after it says on the side that took the change.
+pub const EXTRA_DATA: &[u8] = b"dao-hard-fork";
+
+/// Blocks, from the fork block on, whose extra data is checked.
+pub const EXTRA_DATA_BLOCKS: u64 = 10;
+
 /// The contract from which the ether could be claimed.
 pub const REFUND_CONTRACT: Address = address!("0xbf4ed7b27f1d666546e30d74d50d173d20bca754");
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! BlockError                 the block breaks a rule, whatever the state holds: it is bad for ever
-//! + Transaction              one of its transactions may not be there
+//! + Sender, Transaction      one of its transactions may not be there
+//! SenderError                a signature that this fork does not take
 //! TransactionError           a transaction that this block cannot take
 //! ExecuteError               either of the above, or the state could not be read (the block may still be good)
 //! ```
@@ -89,14 +90,8 @@ pub enum BlockError {
     OmmerInvalid { hash: B256, reason: Box<BlockError> },
 
     // Senders
-    #[error("transaction {index}: type {kind} is not active at this fork")]
-    TransactionTypeInactive { index: usize, kind: u8 },
-    #[error("transaction {index}: signed for chain {got}, this is {expected}")]
-    ChainIdMismatch { index: usize, got: u64, expected: u64 },
-    #[error("transaction {index}: replay protection is not active at this fork")]
-    ReplayProtectionInactive { index: usize },
-    #[error("transaction {index}: invalid signature")]
-    SignatureInvalid { index: usize },
+    #[error("transaction {index}: {reason}")]
+    Sender { index: usize, reason: SenderError },
 
     // Execution
     #[error("transaction {index}: {reason}")]
@@ -120,7 +115,8 @@ pub enum BlockError {
 }
 
 impl BlockError {
-    /// The rule's name: stable, for logs, metrics and callers that choose by reason.
+    /// The rule's name: stable, for logs, metrics and callers that choose by reason. Where a transaction broke the rule,
+    /// the name of the transaction's reason.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "Malformed",
@@ -156,11 +152,8 @@ impl BlockError {
             Self::OmmerIsAncestor(_) => "OmmerIsAncestor",
             Self::OmmerNotKin(_) => "OmmerNotKin",
             Self::OmmerInvalid { .. } => "OmmerInvalid",
-            Self::TransactionTypeInactive { .. } => "TransactionTypeInactive",
-            Self::ChainIdMismatch { .. } => "ChainIdMismatch",
-            Self::ReplayProtectionInactive { .. } => "ReplayProtectionInactive",
-            Self::SignatureInvalid { .. } => "SignatureInvalid",
-            Self::Transaction { .. } => "Transaction",
+            Self::Sender { reason, .. } => reason.kind(),
+            Self::Transaction { reason, .. } => reason.kind(),
             Self::SystemContractMissing(_) => "SystemContractMissing",
             Self::SystemCallFailed { .. } => "SystemCallFailed",
             Self::DepositMalformed { .. } => "DepositMalformed",
@@ -185,6 +178,65 @@ pub enum TransactionError {
     /// Against the rules of the fork or the state (nonce, balance, fees, intrinsic gas ...).
     #[error("{0}")]
     Invalid(#[from] InvalidTransaction),
+}
+
+impl TransactionError {
+    /// The rule's name: stable, as [`BlockError::kind`].
+    pub fn kind(&self) -> &'static str {
+        use InvalidTransaction as Invalid;
+        match self {
+            Self::BlockGasExceeded { .. } => "BlockGasExceeded",
+            Self::BlockBlobsExceeded { .. } => "BlockBlobsExceeded",
+            Self::Invalid(reason) => match reason {
+                Invalid::PriorityFeeGreaterThanMaxFee => "PriorityFeeAboveMaxFee",
+                Invalid::GasPriceLessThanBasefee => "FeeBelowBaseFee",
+                Invalid::CallerGasLimitMoreThanBlock => "BlockGasExceeded",
+                Invalid::CallGasCostMoreThanGasLimit { .. } => "IntrinsicGasTooLow",
+                Invalid::GasFloorMoreThanGasLimit { .. } => "FloorGasTooLow",
+                Invalid::RejectCallerWithCode => "SenderHasCode",
+                Invalid::LackOfFundForMaxFee { .. } => "InsufficientFunds",
+                Invalid::OverflowPaymentInTransaction => "PaymentOverflow",
+                Invalid::NonceOverflowInTransaction => "NonceOverflow",
+                Invalid::NonceTooHigh { .. } => "NonceTooHigh",
+                Invalid::NonceTooLow { .. } => "NonceTooLow",
+                Invalid::CreateInitCodeSizeLimit => "InitCodeTooLarge",
+                Invalid::InvalidChainId | Invalid::MissingChainId => "ChainIdMismatch",
+                Invalid::TxGasLimitGreaterThanCap { .. } => "GasLimitAboveCap",
+                Invalid::BlobGasPriceGreaterThanMax { .. } => "BlobFeeTooLow",
+                Invalid::EmptyBlobs => "BlobsMissing",
+                Invalid::BlobCreateTransaction => "BlobCreate",
+                Invalid::TooManyBlobs { .. } => "TooManyBlobs",
+                Invalid::BlobVersionNotSupported => "BlobVersion",
+                Invalid::EmptyAuthorizationList => "AuthorizationsMissing",
+                _ => "TypeInactive",
+            },
+        }
+    }
+}
+
+/// A signature, or the envelope around it, that a fork does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SenderError {
+    #[error("type {kind} is not active at this fork")]
+    TypeInactive { kind: u8 },
+    #[error("signed for chain {got}, this is {expected}")]
+    ChainIdMismatch { got: u64, expected: u64 },
+    #[error("replay protection is not active at this fork")]
+    ReplayProtectionInactive,
+    #[error("invalid signature")]
+    SignatureInvalid,
+}
+
+impl SenderError {
+    /// The rule's name: stable, as [`BlockError::kind`].
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::TypeInactive { .. } => "TypeInactive",
+            Self::ChainIdMismatch { .. } => "ChainIdMismatch",
+            Self::ReplayProtectionInactive => "ReplayProtectionInactive",
+            Self::SignatureInvalid => "SignatureInvalid",
+        }
+    }
 }
 
 /// Why a block did not execute.

@@ -8,15 +8,20 @@
 
 extern crate alloc;
 
+pub mod block;
 pub mod changes;
 mod dao;
+mod difficulty;
 pub mod environment;
 pub mod error;
 pub mod execute;
+pub mod header;
 pub mod journal;
+pub mod ommers;
 pub mod overlay;
 pub mod requests;
 mod rewards;
+pub mod senders;
 pub mod signature;
 pub mod source;
 pub mod spec;
@@ -30,8 +35,9 @@ pub type Block = alloy_consensus::Block<Transaction>;
 /// What a transaction did, with its bloom filter.
 pub type Receipt = alloy_consensus::ReceiptEnvelope;
 
+pub use block::{decode_block, recover_senders, validate_body, validate_header, validate_ommers};
 pub use changes::{AccountBody, AccountChange, SlotChange, StateChanges};
-pub use error::{BlockError, ExecuteError, TransactionError};
+pub use error::{BlockError, ExecuteError, SenderError, TransactionError};
 pub use execute::{Executed, Executor, TransactionResult, execute_block, verify_executed};
 pub use source::StateSource;
 pub use spec::{BlobParams, ChainSpec, Fork};
