@@ -107,7 +107,7 @@ def _set_head(root: Path, engine_url: str, secret: bytes) -> None:
 def token(secret: bytes, issued_at: int) -> str:
     """A JSON Web Token as the Engine API asks for it: HS256, one claim."""
     parts = [{"alg": "HS256", "typ": "JWT"}, {"iat": issued_at}]
-    signed = ".".join(_base64(json.dumps(part).encode()) for part in parts)
+    signed = ".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
     return f"{signed}.{_base64(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from conformance import rpc_compat
 from conformance.case import Result, Suite
 from conformance.options import Options
 from conformance.suites import bls, kzg, p256, rlp
@@ -17,5 +18,5 @@ BY_FILE: Final[dict[str, Suite]] = {
     "rlp": rlp.SUITE,
 }
 # suites whose files belong together: one chain, many requests
-WHOLE_FOLDER: Final[dict[str, Callable[[list[Path], Options], Iterator[Result]]]] = {}
+WHOLE_FOLDER: Final[dict[str, Callable[[list[Path], Options], Iterator[Result]]]] = {"rpc-compat": rpc_compat.run}
 NAMES: Final = frozenset(BY_FILE) | frozenset(WHOLE_FOLDER)
