@@ -25,6 +25,7 @@ pub mod senders;
 pub mod signature;
 pub mod source;
 pub mod spec;
+pub mod trie;
 
 /// A signed transaction as it lies in a block: blob transactions without their sidecar.
 pub type Transaction = alloy_consensus::EthereumTxEnvelope<alloy_consensus::TxEip4844>;
