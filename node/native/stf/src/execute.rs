@@ -146,6 +146,12 @@ impl<'a, S: StateSource> Executor<'a, S> {
         &self.receipts
     }
 
+    /// What the block has changed so far.
+    pub fn changes(&mut self) -> Result<StateChanges, S::Error> {
+        let (overlay, present) = self.evm.ctx.journaled_state.db_and_state_mut();
+        overlay.changes(present, self.fork.spec_id())
+    }
+
     /// What comes after the transactions: mining rewards or withdrawals, then the requests to the consensus layer.
     pub fn finish(
         mut self,
@@ -158,8 +164,7 @@ impl<'a, S: StateSource> Executor<'a, S> {
             withdrawn.map(|withdrawal| (withdrawal.address, U256::from(withdrawal.amount) * U256::from(GWEI)));
         self.credit(rewards.into_iter().chain(withdrawn)).map_err(ExecuteError::Source)?;
         let requests = if self.fork >= Fork::Prague { Some(self.collect_requests()?) } else { None };
-        let (overlay, present) = self.evm.ctx.journaled_state.db_and_state_mut();
-        let changes = overlay.changes(present, self.fork.spec_id()).map_err(ExecuteError::Source)?;
+        let changes = self.changes().map_err(ExecuteError::Source)?;
         Ok(Executed {
             changes,
             gas_used: self.gas_used,
@@ -240,8 +245,8 @@ impl<'a, S: StateSource> Executor<'a, S> {
         self.credit([(dao::REFUND_CONTRACT, drained)])
     }
 
-    /// Add to balances. An account that is credited nothing is touched all the same.
-    fn credit(&mut self, credits: impl IntoIterator<Item = (Address, U256)>) -> Result<(), S::Error> {
+    /// Add to balances, outside of any transaction. An account that is credited nothing is touched all the same.
+    pub fn credit(&mut self, credits: impl IntoIterator<Item = (Address, U256)>) -> Result<(), S::Error> {
         let journal = &mut self.evm.ctx.journaled_state;
         for (address, amount) in credits {
             journal.balance_incr(address, amount)?;

@@ -36,7 +36,7 @@ pub type Block = alloy_consensus::Block<Transaction>;
 /// What a transaction did, with its bloom filter.
 pub type Receipt = alloy_consensus::ReceiptEnvelope;
 
-pub use block::{decode_block, recover_senders, validate_body, validate_header, validate_ommers};
+pub use block::{Ancestor, decode_block, recover_senders, validate_body, validate_header, validate_ommers};
 pub use changes::{AccountBody, AccountChange, SlotChange, StateChanges};
 pub use error::{BlockError, ExecuteError, SenderError, TransactionError};
 pub use execute::{Executed, Executor, TransactionResult, execute_block, verify_executed};

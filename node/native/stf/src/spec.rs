@@ -144,6 +144,12 @@ impl ChainSpec {
         self.fork(header.number, header.timestamp, self.is_merged(header))
     }
 
+    /// The fork whose header fields the genesis block has. Forks that come at a time count there as soon as London does,
+    /// merged or not: so geth builds a genesis block, and its hash depends on it.
+    pub fn genesis_fork(&self, timestamp: u64) -> Fork {
+        self.fork(0, timestamp, self.fork_at_block(0) >= Fork::London)
+    }
+
     /// Whether this header is past the merge.
     pub fn is_merged(&self, header: &Header) -> bool {
         self.terminal_total_difficulty.is_some() && header.difficulty.is_zero()
