@@ -8,7 +8,7 @@ use revm::{
     context_interface::{block::BlobExcessGasAndPrice, either::Either},
 };
 
-use crate::{ChainSpec, Fork, Header, Transaction, signature};
+use crate::{ChainSpec, Fork, Header, Transaction, constantinople, signature};
 
 /// Blobs of one transaction at most, from Osaka (EIP-7594).
 pub const MAX_BLOBS_PER_TRANSACTION: u64 = 6;
@@ -17,6 +17,9 @@ pub const MAX_BLOBS_PER_TRANSACTION: u64 = 6;
 pub fn cfg_env(spec: &ChainSpec, header: &Header) -> CfgEnv {
     let fork = spec.fork_of(header);
     let mut cfg = CfgEnv::new_with_spec(fork.spec_id()).with_chain_id(spec.chain_id);
+    if fork == Fork::Constantinople {
+        cfg.set_gas_params(constantinople::gas_params());
+    }
     if let Some(blobs) = spec.blob_params(header.timestamp).filter(|_| fork >= Fork::Cancun) {
         let per_transaction = if fork >= Fork::Osaka { MAX_BLOBS_PER_TRANSACTION } else { blobs.max };
         cfg.max_blobs_per_tx = Some(per_transaction.min(blobs.max));

@@ -13,6 +13,7 @@ use alloy_eips::{eip2935, eip4788, eip4895::Withdrawal, eip7002::SYSTEM_ADDRESS}
 use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256};
 use revm::{
     ExecuteEvm, MainBuilder,
+    bytecode::opcode,
     context::{BlockEnv, CfgEnv, Context, ContextSetters, TxEnv},
     context_interface::{
         ContextTr, JournalTr,
@@ -20,11 +21,12 @@ use revm::{
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
     },
     handler::{Handler, MainnetEvm, MainnetHandler},
+    interpreter::Instruction,
 };
 
 use crate::{
     Block, BlockError, ChainSpec, ExecuteError, Fork, Header, Receipt, StateChanges, StateSource, Transaction,
-    TransactionError, dao, environment,
+    TransactionError, constantinople, dao, environment,
     journal::BlockJournal,
     overlay::Overlay,
     requests::{self, Requests},
@@ -84,10 +86,13 @@ impl<'a, S: StateSource> Executor<'a, S> {
     pub fn new(spec: &'a ChainSpec, header: &'a Header, state: &'a mut S) -> Self {
         let fork = spec.fork_of(header);
         let context: BlockContext<'a, S> = Context::new(Overlay::new(state), fork.spec_id());
-        let evm = context
+        let mut evm = context
             .with_block(environment::block_env(spec, header))
             .with_cfg(environment::cfg_env(spec, header))
             .build_mainnet();
+        if fork == Fork::Constantinople {
+            evm.instruction.insert_instruction(opcode::SSTORE, Instruction::new(constantinople::sstore), 0);
+        }
         Self {
             spec,
             header,

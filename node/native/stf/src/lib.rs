@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod block;
 pub mod changes;
+mod constantinople;
 mod dao;
 mod difficulty;
 pub mod environment;

@@ -42,8 +42,8 @@ pub enum Fork {
 }
 
 impl Fork {
-    /// The interpreter's rules of this fork. Between Constantinople and Petersburg no chain that matters had a block:
-    /// revm has no EIP-1283, so those blocks run by the rules of Petersburg.
+    /// The interpreter's rules of this fork. revm knows no Constantinople: [`crate::constantinople`] has what Petersburg
+    /// took back from it.
     pub fn spec_id(self) -> SpecId {
         match self {
             Self::Frontier => SpecId::FRONTIER,
