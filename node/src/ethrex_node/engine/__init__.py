@@ -1,0 +1,3 @@
+"""
+The Engine API: what a consensus client asks of this node.
+"""
