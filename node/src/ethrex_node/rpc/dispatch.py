@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, Final
@@ -38,13 +38,16 @@ class Dispatcher:
         counters: stats.Stats | None = None,
         threads: ThreadPoolExecutor | None = None,
         remote: parts.Remote | None = None,
+        tunnel: Callable[[parts.Session], Awaitable[parts.Remote]] | None = None,
     ) -> None:
         self._table = methods
         self._native = reader.answer
         self._served = served
         self._limits = limits
         self._remote = remote
-        self.stats = counters or stats.Stats([row.name for row in methods.rows])
+        self._tunnel = tunnel
+        self.stats = counters if counters is not None else stats.Stats([])
+        self.stats.cover([row.name for row in methods.rows])
         self._threads = threads or ThreadPoolExecutor(limits.heavy_threads, "rpc")
         self._waiting = 0
         self._pace = pace.Pace(methods.rows, served, worker=remote is not None)
@@ -98,12 +101,18 @@ class Dispatcher:
     def _beyond_snapshot(self, row: table.Method, request: wire.Request, session: parts.Session | None) -> Answer:
         """The native side has no answer: a function of ours, or the writing process."""
         if self._remote is not None and not (row.function is not None and row.function.kind == table.LOCAL):
-            if row.function is not None and row.function.session and session is None:
-                return _reply(request, errors.NotificationsUnsupported())
+            if row.function is not None and row.function.session:
+                return self._limited(request, self._tunnelled(request, session))
             return self._limited(request, self._remote.ask(request.raw))
         if row.function is None:
             return _reply(request, errors.InvalidParams("the pending block is not available"))
         return self._call(row, request, session)
+
+    async def _tunnelled(self, request: wire.Request, session: parts.Session | None) -> bytes:
+        """From a worker, what belongs to this one connection."""
+        if session is None or self._tunnel is None:
+            raise errors.NotificationsUnsupported
+        return await (await self._tunnel(session)).ask(request.raw)
 
     def _call(self, row: table.Method, request: wire.Request, session: parts.Session | None) -> Answer:
         """Run a Python function."""

@@ -133,6 +133,10 @@ class Session(Protocol):
         """Queue one message. False: the other side reads too slowly; the connection ends."""
         ...
 
+    def end(self, reason: str) -> None:
+        """Close the connection and say why."""
+        ...
+
     def at_close(self, callback: Callable[[], None]) -> None: ...
 
 

@@ -71,7 +71,8 @@ class Service:
             subscriptions=self.subscriptions,
             limits=self.limits,
         )
-        self.table = methods(native, Local(identity, keccak, self._modules), self.node, more)
+        self.table = methods(native, Local(identity, keccak, self.modules), self.node, more)
+        self.further = [function.name for group, _ in more for function in group.functions]
         self.stats = stats.Stats([row.name for row in self.table.rows])
         self._threads = ThreadPoolExecutor(self.limits.heavy_threads, "rpc")
         self._servers: list[server.Server] = []
@@ -110,7 +111,8 @@ class Service:
         self.filters.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _modules(self) -> list[str]:
+    def modules(self) -> list[str]:
+        """The namespaces that some door serves."""
         return sorted(self._namespaces | {"rpc"})
 
 

@@ -26,10 +26,19 @@ class Stats:
     """Counters by row number of the table."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-        self.errors = [0] * len(names)
-        self.seconds = [0.0] * len(names)
-        self._buckets = [[0] * (len(BUCKETS_SECONDS) + 1) for _ in names]
+        self._names: list[str] = []
+        self.errors: list[int] = []
+        self.seconds: list[float] = []
+        self._buckets: list[list[int]] = []
+        self.cover(names)
+
+    def cover(self, names: Sequence[str]) -> None:
+        """Make room for methods that were added to the table since."""
+        for name in names[len(self._names) :]:
+            self._names.append(name)
+            self.errors.append(0)
+            self.seconds.append(0.0)
+            self._buckets.append([0] * (len(BUCKETS_SECONDS) + 1))
 
     def add(self, number: int, seconds: float) -> None:
         self.seconds[number] += seconds

@@ -153,6 +153,11 @@ class WebSocket(asyncio.Protocol):
         self._send(message)
         return True
 
+    def end(self, reason: str) -> None:
+        if not self._gone:
+            self._close(CloseCode.TRY_AGAIN_LATER, reason)
+            self._loop.call_later(1.0, self._transport.close)
+
     def at_close(self, callback: Callable[[], None]) -> None:
         self._at_close.append(callback)
 
