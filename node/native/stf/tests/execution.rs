@@ -273,7 +273,7 @@ fn system_calls_write_the_beacon_root_and_the_parent_hash() {
     // Stores the input's first word in slot 1 if the system called, and the gas that is left after that in slot 2.
     let code = hex!("73fffffffffffffffffffffffffffffffffffffffe 33 14 601b 57 00 5b 5f 35 6001 55 5a 6002 55 00");
     let state = with_request_contracts(Accounts::default())
-        .with_code(BEACON_ROOTS_ADDRESS, code.clone())
+        .with_code(BEACON_ROOTS_ADDRESS, code)
         .with_code(HISTORY_STORAGE_ADDRESS, code);
 
     let (after, _) = applied(Fork::Prague, state, vec![]);
