@@ -46,6 +46,10 @@ RUNG: Final = {alias: index for index, (aliases, _) in enumerate(LADDER) for ali
 TRANSITION: Final = re.compile(r"(?P<before>\w+?)To(?P<after>[A-Z]\w*?)At(?P<kind>Time|Diff)?(?P<at>[0-9A-F]+)(?P<kilo>k?)")
 
 
+# forks that fixtures already name and that no network has a date for
+UNSCHEDULED: Final = ("Amsterdam",)
+
+
 class UnknownNetwork(Exception):
     """The name is that of no fork or transition that this client implements."""
 
@@ -74,12 +78,9 @@ def from_fixture(fixture: Mapping[str, Any], network: str | None = None) -> dict
     return config(network or fixture["network"], number(own.get("chainid", 1)), own.get("blobSchedule"))
 
 
-def is_known(network: str) -> bool:
-    try:
-        config(network)
-    except UnknownNetwork:
-        return False
-    return True
+def is_unscheduled(network: str) -> bool:
+    """Whether the name is, or leads to, a fork beyond the ladder on purpose. A name that is merely unknown is not."""
+    return any(network == fork or f"To{fork}At" in network for fork in UNSCHEDULED)
 
 
 def _transition(result: dict[str, Any], network: str, match: re.Match[str]) -> None:

@@ -7,5 +7,7 @@ from typing import Final
 REASONS: Final = {
     "trie-order-queries": "asks for the keys before and after a key in an ordered trie; the node's trie has no such query "
     "(its keys are hashes) and the case names no root",
+    "fee-beyond-128-bits": "offers 2^128 wei or more for a unit of gas; all ether together is below 2^87 wei, so that no "
+    "account can pay it and no block can hold it: the core refuses it when it decodes it",
     "unscheduled-fork": "Amsterdam and later: not final when the fixtures were filled, not scheduled on any network",
 }

@@ -9,13 +9,15 @@ from typing import Final
 from conformance import rpc_compat
 from conformance.case import Result, Suite
 from conformance.options import Options
-from conformance.suites import bls, kzg, p256, rlp
+from conformance.suites import bls, kzg, p256, rlp, state, transaction
 
 BY_FILE: Final[dict[str, Suite]] = {
     "bls": bls.SUITE,
     "kzg": kzg.SUITE,
     "p256": p256.SUITE,
     "rlp": rlp.SUITE,
+    "state": state.SUITE,
+    "transaction": transaction.SUITE,
 }
 # suites whose files belong together: one chain, many requests
 WHOLE_FOLDER: Final[dict[str, Callable[[list[Path], Options], Iterator[Result]]]] = {"rpc-compat": rpc_compat.run}

@@ -43,9 +43,15 @@ def test_constantinople_without_its_fix_does_not_get_the_fix() -> None:
     assert networks.config("ConstantinopleFix")["petersburgBlock"] == 0
 
 
+def test_only_forks_in_the_table_are_unscheduled() -> None:
+    assert networks.is_unscheduled("Amsterdam")
+    assert networks.is_unscheduled("BPO2ToAmsterdamAtTime15k")
+    assert not networks.is_unscheduled("Osaka")
+    assert not networks.is_unscheduled("Atlantis")
+
+
 @pytest.mark.parametrize("name", ["Amsterdam", "OsakaToAmsterdamAtTime15k", "", "LondonToDawnAt5", "Paris "])
 def test_an_unknown_name_is_refused(name: str) -> None:
-    assert not networks.is_known(name)
     with pytest.raises(networks.UnknownNetwork):
         networks.config(name)
 

@@ -3,9 +3,12 @@
 //! The node calls these rules from inside block execution; nothing here holds state. Bad input is a `ValueError`
 //! with the core's own reason: the vectors that must fail are told from the ones that must not by that alone.
 
+mod keys;
 mod kzg;
 mod precompile;
 mod rlp;
+mod state_test;
+mod transaction;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,7 +17,11 @@ use pyo3::prelude::*;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     kzg::register(module)?;
     rlp::register(module)?;
-    module.add_function(wrap_pyfunction!(precompile::run_precompile, module)?)
+    module.add_function(wrap_pyfunction!(precompile::run_precompile, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::keccak, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::sign_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
+    module.add_function(wrap_pyfunction!(transaction::check_transaction, module)?)
 }
 
 fn invalid(reason: impl std::fmt::Display) -> PyErr {
