@@ -9,7 +9,7 @@ from typing import Final
 from conformance import rpc_compat
 from conformance.case import Result, Suite
 from conformance.options import Options
-from conformance.suites import bls, kzg, p256, rlp, state, transaction
+from conformance.suites import bls, kzg, p256, rlp, state, transaction, trie
 
 BY_FILE: Final[dict[str, Suite]] = {
     "bls": bls.SUITE,
@@ -18,6 +18,7 @@ BY_FILE: Final[dict[str, Suite]] = {
     "rlp": rlp.SUITE,
     "state": state.SUITE,
     "transaction": transaction.SUITE,
+    "trie": trie.SUITE,
 }
 # suites whose files belong together: one chain, many requests
 WHOLE_FOLDER: Final[dict[str, Callable[[list[Path], Options], Iterator[Result]]]] = {"rpc-compat": rpc_compat.run}

@@ -1,15 +1,15 @@
 //! One transaction in a given block environment on a state that lies in memory: what state tests ask for.
 
 use super::invalid;
+use alloy_consensus::TrieAccount;
 use alloy_eips::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U64, U256, keccak256, map::HashMap};
 use pyo3::prelude::*;
-use revm::{Database, bytecode::Bytecode, state::AccountInfo};
+use revm::{Database, bytecode::Bytecode, database_interface::ErasedError, state::AccountInfo};
 use serde::Deserialize;
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{collections::BTreeMap, error::Error};
 use stf::{
-    AccountBody, AccountChange, ChainSpec, ExecuteError, Executor, Fork, Header, StateChanges, StateSource,
-    Transaction, senders::SignatureRules,
+    AccountBody, ChainSpec, Executor, Header, StateChanges, StateSource, Transaction, senders::SignatureRules, trie,
 };
 
 type Outcome = (Vec<u8>, Vec<u8>, Option<String>);
@@ -35,39 +35,38 @@ fn run(config: &[u8], pre: &[u8], header: &[u8], transaction: &[u8]) -> PyResult
     let environment: Environment = serde_json::from_slice(header).map_err(invalid)?;
     let mut state = State { accounts: serde_json::from_slice(pre).map_err(invalid)? };
     let header = environment.header();
-    match execute(&spec, &header, transaction, &mut state) {
-        Ok((changes, logs)) => Ok((state.root(&changes).to_vec(), logs_hash(&logs).to_vec(), None)),
-        Err(reason) => Ok((state.root(&StateChanges::default()).to_vec(), logs_hash(&[]).to_vec(), Some(reason))),
+    let (changes, executed) = execute(&spec, &header, transaction, &mut state).map_err(invalid)?;
+    let root = state.root(&changes).map_err(invalid)?.to_vec();
+    match executed {
+        Ok(logs) => Ok((root, logs_hash(&logs).to_vec(), None)),
+        Err(reason) => Ok((root, logs_hash(&[]).to_vec(), Some(reason))),
     }
 }
 
+/// What changed, and the logs or why the transaction was refused. State tests end with a mining reward of zero: before
+/// Spurious Dragon it leaves an empty account behind where the beneficiary does not exist, refused or not.
 fn execute(
     spec: &ChainSpec,
     header: &Header,
     transaction: &[u8],
     state: &mut State,
-) -> Result<(StateChanges, Vec<Log>), String> {
-    let transaction = Transaction::decode_2718_exact(transaction).map_err(|error| error.to_string())?;
-    let sender = SignatureRules::of(spec, header).sender(&transaction).map_err(|error| error.to_string())?;
+) -> Result<(StateChanges, Result<Vec<Log>, String>), ErasedError> {
     let mut executor = Executor::new(spec, header, state);
-    executor.transaction(&transaction, sender).map_err(|error: ExecuteError<Infallible>| error.to_string())?;
-    let logs = executor.receipts()[0].logs().to_vec();
-    let mut changes = executor.changes().map_err(|error| error.to_string())?;
-    touch_beneficiary(spec.fork_of(header), header.beneficiary, state, &mut changes);
-    Ok((changes, logs))
+    let executed = attempt(spec, header, transaction, &mut executor).map_err(|refusal| refusal.to_string());
+    executor.credit([(header.beneficiary, U256::ZERO)])?;
+    Ok((executor.changes()?, executed))
 }
 
-/// State tests end with a mining reward of zero, which before Spurious Dragon leaves an empty account behind even
-/// where the transaction destroyed the beneficiary.
-fn touch_beneficiary(fork: Fork, beneficiary: Address, state: &State, changes: &mut StateChanges) {
-    if fork >= Fork::SpuriousDragon {
-        return;
-    }
-    let change = changes.accounts.entry(beneficiary).or_insert_with(|| {
-        let body = state.accounts.get(&beneficiary).map(Account::body);
-        AccountChange { before: body, after: body, ..Default::default() }
-    });
-    change.after.get_or_insert_default();
+fn attempt(
+    spec: &ChainSpec,
+    header: &Header,
+    transaction: &[u8],
+    executor: &mut Executor<'_, State>,
+) -> Result<Vec<Log>, Box<dyn Error>> {
+    let transaction = Transaction::decode_2718_exact(transaction)?;
+    let sender = SignatureRules::of(spec, header).sender(&transaction)?;
+    executor.transaction(&transaction, sender)?;
+    Ok(executor.receipts()[0].logs().to_vec())
 }
 
 fn logs_hash(logs: &[Log]) -> B256 {
@@ -130,64 +129,61 @@ struct State {
 }
 
 impl State {
-    fn root(&self, changes: &StateChanges) -> B256 {
-        let mut accounts: BTreeMap<Address, (AccountBody, BTreeMap<U256, U256>)> =
-            self.accounts.iter().map(|(a, x)| (*a, (x.body(), x.storage.clone()))).collect();
-        for (address, change) in &changes.accounts {
-            let Some(after) = change.after else {
-                accounts.remove(address);
-                continue;
-            };
-            let entry = accounts.entry(*address).or_default();
-            entry.0 = after;
-            if change.storage_cleared {
-                entry.1.clear();
+    fn root(&self, changes: &StateChanges) -> Result<B256, ErasedError> {
+        let mut leaves = Vec::with_capacity(self.accounts.len() + changes.accounts.len());
+        for (address, account) in &self.accounts {
+            if !changes.accounts.contains_key(address) {
+                leaves.push((keccak256(address), Some(leaf(account.body(), &account.storage)?)));
             }
-            entry.1.extend(change.storage.iter().map(|(slot, value)| (*slot, value.after)));
         }
-        alloy_trie::root::state_root_unhashed(accounts.into_iter().map(|(address, (body, storage))| {
-            let slots = storage.into_iter().filter(|(_, v)| !v.is_zero()).map(|(k, v)| (B256::from(k), v));
-            (
-                address,
-                alloy_trie::TrieAccount {
-                    nonce: body.nonce,
-                    balance: body.balance,
-                    code_hash: body.code_hash,
-                    storage_root: alloy_trie::root::storage_root_unhashed(slots),
-                },
-            )
-        }))
+        for (address, change) in &changes.accounts {
+            if let Some(body) = change.after {
+                let kept = self.accounts.get(address).filter(|_| !change.storage_cleared);
+                let mut storage = kept.map(|account| account.storage.clone()).unwrap_or_default();
+                storage.extend(change.storage.iter().map(|(slot, value)| (*slot, value.after)));
+                leaves.push((keccak256(address), Some(leaf(body, &storage)?)));
+            }
+        }
+        trie::root_of(leaves).map_err(ErasedError::new)
     }
 }
 
-impl Database for State {
-    type Error = Infallible;
+fn leaf(body: AccountBody, storage: &BTreeMap<U256, U256>) -> Result<Vec<u8>, ErasedError> {
+    let slots = storage.iter().filter(|(_, value)| !value.is_zero());
+    let slots = slots.map(|(slot, value)| (keccak256(B256::from(*slot)), Some(alloy_rlp::encode(value))));
+    let storage_root = trie::root_of(slots).map_err(ErasedError::new)?;
+    let (nonce, balance, code_hash) = (body.nonce, body.balance, body.code_hash);
+    Ok(alloy_rlp::encode(TrieAccount { nonce, balance, storage_root, code_hash }))
+}
 
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
+impl Database for State {
+    type Error = ErasedError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ErasedError> {
         Ok(self.accounts.get(&address).map(|account| account.body().into()))
     }
 
-    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Infallible> {
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ErasedError> {
         let account = self.accounts.values().find(|account| account.code_hash() == hash);
         Ok(account.map(|account| Bytecode::new_raw(account.code.clone())).unwrap_or_default())
     }
 
-    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Infallible> {
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, ErasedError> {
         Ok(self.accounts.get(&address).and_then(|account| account.storage.get(&slot)).copied().unwrap_or_default())
     }
 
     /// State tests have no chain: the hash of a block is that of its number in decimal.
-    fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
+    fn block_hash(&mut self, number: u64) -> Result<B256, ErasedError> {
         Ok(keccak256(number.to_string()))
     }
 }
 
 impl StateSource for State {
-    fn state_root(&mut self, changes: &StateChanges) -> Result<B256, Infallible> {
-        Ok(self.root(changes))
+    fn state_root(&mut self, changes: &StateChanges) -> Result<B256, ErasedError> {
+        self.root(changes)
     }
 
-    fn has_storage(&mut self, address: Address) -> Result<bool, Infallible> {
+    fn has_storage(&mut self, address: Address) -> Result<bool, ErasedError> {
         Ok(self.accounts.get(&address).is_some_and(|account| account.storage.values().any(|value| !value.is_zero())))
     }
 }
