@@ -43,7 +43,9 @@ LADDER: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("BPO5",), ("bpo5Time",)),
 )
 RUNG: Final = {alias: index for index, (aliases, _) in enumerate(LADDER) for alias in aliases}
-TRANSITION: Final = re.compile(r"(?P<before>\w+?)To(?P<after>[A-Z]\w*?)At(?P<kind>Time|Diff)?(?P<at>[0-9A-F]+)(?P<kilo>k?)")
+TRANSITION: Final = re.compile(
+    r"(?P<before>\w+?)To(?P<after>[A-Z]\w*?)At(?P<kind>Time|Diff)?(?P<at>[0-9A-F]+)(?P<kilo>k?)"
+)
 
 
 # forks that fixtures already name and that no network has a date for

@@ -51,7 +51,10 @@ def _fields(transaction: Mapping[str, Any], indexes: Mapping[str, int]) -> tuple
 
 
 def _access_list(entries: list[Mapping[str, Any]] | None) -> Item:
-    return [[unhex(entry["address"]), [unhex(key).rjust(32, b"\0") for key in entry["storageKeys"]]] for entry in entries or []]
+    return [
+        [unhex(entry["address"]), [unhex(key).rjust(32, b"\0") for key in entry["storageKeys"]]]
+        for entry in entries or []
+    ]
 
 
 def _authorization(entry: Mapping[str, Any]) -> Item:

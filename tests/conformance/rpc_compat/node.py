@@ -43,7 +43,10 @@ def serving(root: Path, options: Options) -> Iterator[str]:
             _set_head(root, options.engine_url, _read_secret(options.jwt_secret))
         yield options.url
         return
-    with tempfile.TemporaryDirectory(prefix="conformance-node-") as folder, _process(root, Path(folder), options) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="conformance-node-") as folder,
+        _process(root, Path(folder), options) as url,
+    ):
         yield url
 
 

@@ -48,7 +48,7 @@ def test_comparison(got: str, expected: str, equal: bool) -> None:
 
 
 def test_exchanges_are_read_with_their_comment() -> None:
-    text = "// one\n// speconly: form only\n>> {}\n<< {\"a\":1}\n\n>> {\"x\":2}\n<< {}\n"
+    text = '// one\n// speconly: form only\n>> {}\n<< {"a":1}\n\n>> {"x":2}\n<< {}\n'
 
     assert exchange.parse(text) == [
         exchange.Exchange("{}", '{"a":1}', True),
@@ -126,8 +126,7 @@ def chain_set(tmp_path: Path) -> Path:
 def play(chain_set: Path, answers: dict[str, Any]) -> dict[str, Outcome]:
     with server(answers) as url:
         return {
-            result.case_id.split("/", 1)[1]: result.outcome
-            for result in rpc_compat.run([chain_set], Options(url=url))
+            result.case_id.split("/", 1)[1]: result.outcome for result in rpc_compat.run([chain_set], Options(url=url))
         }
 
 

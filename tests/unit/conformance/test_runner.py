@@ -89,7 +89,9 @@ def test_match_and_sample_choose_cases(tmp_path: Path, capsys: pytest.CaptureFix
     assert 0 < int(first.split()[0]) < 30
 
 
-@pytest.mark.parametrize("arguments", [["nonsense", "."], ["rlp"], ["rlp", ".", "--match", "("], ["rlp", ".", "--jobs", "0"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense", "."], ["rlp"], ["rlp", ".", "--match", "("], ["rlp", ".", "--jobs", "0"]]
+)
 def test_a_wrong_call_ends_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
