@@ -18,6 +18,7 @@ pub mod error;
 pub mod execute;
 pub mod header;
 pub mod journal;
+pub mod memory;
 pub mod ommers;
 pub mod overlay;
 pub mod requests;
@@ -27,6 +28,8 @@ pub mod signature;
 pub mod source;
 pub mod spec;
 pub mod trie;
+pub mod tries;
+pub mod witness;
 
 /// A signed transaction as it lies in a block: blob transactions without their sidecar.
 pub type Transaction = alloy_consensus::EthereumTxEnvelope<alloy_consensus::TxEip4844>;

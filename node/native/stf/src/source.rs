@@ -1,6 +1,7 @@
 //! Where execution reads the state before a block: a database, a map, a witness.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
+use revm::bytecode::Bytecode;
 
 use crate::changes::StateChanges;
 
@@ -15,4 +16,9 @@ pub trait StateSource: revm::Database {
     /// Whether the account has a non-empty storage trie: a contract is never created over one (EIP-7610).
     /// Asked only where a contract is created.
     fn has_storage(&mut self, address: Address) -> Result<bool, Self::Error>;
+}
+
+/// Code as the interpreter takes it. What only looks like a delegation (EIP-7702) is plain code: it may be older.
+pub fn bytecode(code: Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code))
 }

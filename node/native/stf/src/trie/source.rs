@@ -51,6 +51,20 @@ pub trait NodeSource: Sync {
     }
 }
 
+impl<S: NodeSource + ?Sized> NodeSource for &S {
+    fn node(&self, path: &Nibbles, hash: &B256) -> Found<Bytes> {
+        (**self).node(path, hash)
+    }
+
+    fn leaf(&self, path: &Nibbles) -> Found<(B256, Vec<u8>)> {
+        (**self).leaf(path)
+    }
+
+    fn is_verified(&self) -> bool {
+        (**self).is_verified()
+    }
+}
+
 /// The source of a trie that is whole in memory.
 pub struct NoNodes;
 

@@ -46,3 +46,28 @@ fn test_proof_in_the_empty_trie_has_no_nodes() {
     assert!(proof.is_empty());
     assert!(Trie::from_root(EMPTY_ROOT_HASH).is_empty());
 }
+
+#[test]
+fn test_a_version_in_memory_serves_as_a_source() {
+    for keys in Keys::ALL {
+        let random = &mut Random(32);
+        let mut database = ByPath::default();
+        let changes: Vec<_> = (0..200).map(|_| (keys.key(random), Some(random.value()))).collect();
+        let (mut trie, mut log) = (Trie::empty(), NodeLog::new());
+        trie.update(changes.clone(), &database, &mut log).unwrap();
+        let root = trie.root(&mut log);
+        database.commit(log, &changes);
+        let mut half_loaded = Trie::from_root(root);
+        half_loaded.get(&Nibbles::unpack(changes[0].0), &database).unwrap();
+        let removals: Vec<_> = changes.iter().step_by(3).map(|(key, _)| (*key, None)).collect();
+        half_loaded.update(removals, &database, &mut NodeLog::off()).unwrap();
+        let root = half_loaded.root(&mut NodeLog::off());
+
+        let version = half_loaded.version(Box::new(&database));
+        let cold = Trie::from_root(root);
+        for (key, _) in changes {
+            let path = Nibbles::unpack(key);
+            assert_eq!(cold.prove(&path, &version).unwrap(), half_loaded.prove(&path, &database).unwrap());
+        }
+    }
+}
