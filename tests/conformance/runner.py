@@ -8,6 +8,7 @@ lies in memory as a whole. A worker that dies (a crash in native code) costs its
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -105,6 +106,7 @@ def _play_alone(name: str, file: File, options: Options) -> list[Result]:
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")  # the processes fill the cores already
     return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
 
 

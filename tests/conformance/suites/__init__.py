@@ -9,9 +9,10 @@ from typing import Final
 from conformance import rpc_compat
 from conformance.case import Result, Suite
 from conformance.options import Options
-from conformance.suites import bls, kzg, p256, rlp, state, transaction, trie
+from conformance.suites import blockchain, bls, kzg, p256, rlp, state, transaction, trie
 
 BY_FILE: Final[dict[str, Suite]] = {
+    "blockchain": blockchain.SUITE,
     "bls": bls.SUITE,
     "kzg": kzg.SUITE,
     "p256": p256.SUITE,

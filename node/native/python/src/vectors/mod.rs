@@ -22,6 +22,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keys::keccak, module)?)?;
     module.add_function(wrap_pyfunction!(keys::sign_hash, module)?)?;
     module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
+    module.add_function(wrap_pyfunction!(state_test::state_root, module)?)?;
     module.add_function(wrap_pyfunction!(tries::trie_root, module)?)?;
     module.add_function(wrap_pyfunction!(tries::trie_root_of_batch, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::check_transaction, module)?)

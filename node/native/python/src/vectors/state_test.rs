@@ -30,6 +30,15 @@ pub fn run_state_test(
     py.detach(|| run(config, pre, header, transaction))
 }
 
+/// Root of the state with these accounts (JSON as for `pre` above).
+#[pyfunction]
+pub fn state_root(py: Python<'_>, accounts: &[u8]) -> PyResult<Vec<u8>> {
+    py.detach(|| {
+        let state = State { accounts: serde_json::from_slice(accounts).map_err(invalid)? };
+        state.root(&StateChanges::default()).map(|root| root.to_vec()).map_err(invalid)
+    })
+}
+
 fn run(config: &[u8], pre: &[u8], header: &[u8], transaction: &[u8]) -> PyResult<Outcome> {
     let spec: ChainSpec = serde_json::from_slice(config).map_err(invalid)?;
     let environment: Environment = serde_json::from_slice(header).map_err(invalid)?;
