@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ethrex_node import _native
-
 from conformance.fixture import number, unhex
+from ethrex_node import _native
 
 CHAIN_ID = 1
 Item = bytes | list[Any]

@@ -52,4 +52,3 @@ def _members(archive: Path, suffixes: tuple[str, ...]) -> Iterator[File]:
             assert reader is not None, "a regular file has content"
             data = reader.read()
             yield File(name, gzip.decompress(data) if member.name.endswith(".gz") else data)
-            tar.members.clear()  # tarfile keeps every header it has read otherwise

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from ethrex_node import _native
 
 from conformance import fixture
 from conformance.case import Mismatch, equal
+from ethrex_node import _native
 
 
 def compare(reader: _native.Reader, test: Mapping[str, Any]) -> None:
@@ -32,7 +32,11 @@ def _compare_account(reader: _native.Reader, address: str, account: Mapping[str,
     equal(f"balance of {address}", got, fixture.number(account["balance"]))
     got = fixture.number(ask(reader, "eth_getTransactionCount", address, "latest"))
     equal(f"nonce of {address}", got, fixture.number(account["nonce"]))
-    equal(f"code of {address}", fixture.unhex(ask(reader, "eth_getCode", address, "latest")), fixture.unhex(account["code"]))
+    equal(
+        f"code of {address}",
+        fixture.unhex(ask(reader, "eth_getCode", address, "latest")),
+        fixture.unhex(account["code"]),
+    )
     for slot, value in account["storage"].items():
         key = "0x" + slot.removeprefix("0x").zfill(64)
         got = fixture.number(ask(reader, "eth_getStorageAt", address, key, "latest"))

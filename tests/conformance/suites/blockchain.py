@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
-from ethrex_node import _native
 
 from conformance import fixture, genesis, networks, state_check
 from conformance.case import Case, Mismatch, Skip, Suite, equal
+from ethrex_node import _native
 
 NONE: Final = bytes(32)  # no safe or finalized block
 MAP_BYTES: Final = 64 << 20  # grows by itself where a test needs more

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from ethrex_node import _native
 
 from conformance import fixture, networks, signing
 from conformance.case import Case, Mismatch, Skip, Suite, equal
+from ethrex_node import _native
 
 
 @dataclass(frozen=True, slots=True)

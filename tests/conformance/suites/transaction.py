@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
-from ethrex_node import _native
 
 from conformance import fixture, networks
 from conformance.case import Case, Mismatch, Skip, Suite, equal
+from ethrex_node import _native
 
 FEE_FIELDS: Final = {0: (1,), 1: (2,), 2: (2, 3), 3: (2, 3, 9), 4: (2, 3)}
 

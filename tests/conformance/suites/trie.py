@@ -11,10 +11,9 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ethrex_node import _native
-
 from conformance import fixture
 from conformance.case import Case, Skip, Suite, equal
+from ethrex_node import _native
 
 ORDERS: Final = 24  # of a map: as it stands, backwards, and shuffled with fixed seeds
 Pair = tuple[bytes, bytes | None]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conformance import rpc_compat
 from conformance.case import Mismatch, Outcome
 from conformance.options import Options

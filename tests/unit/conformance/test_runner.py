@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from conformance import __main__ as cli
 from conformance import runner, skips
 from conformance.case import Case, Mismatch, Outcome, Skip, Suite

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from conformance import fixture, runner, signing
 from conformance.case import Outcome
 from conformance.options import Options

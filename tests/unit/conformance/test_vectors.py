@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from conformance import runner
 from conformance.case import Outcome
 from conformance.options import Options
