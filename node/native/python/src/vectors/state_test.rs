@@ -1,16 +1,20 @@
 //! One transaction in a given block environment on a state that lies in memory: what state tests ask for.
 
 use super::invalid;
-use alloy_consensus::TrieAccount;
 use alloy_eips::Decodable2718;
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U64, U256, keccak256, map::HashMap};
+use alloy_primitives::{Address, B256, Bytes, Log, U64, U256, keccak256};
 use pyo3::prelude::*;
-use revm::{Database, bytecode::Bytecode, database_interface::ErasedError, state::AccountInfo};
 use serde::Deserialize;
 use std::{collections::BTreeMap, error::Error};
 use stf::{
-    AccountBody, ChainSpec, Executor, Header, StateChanges, StateSource, Transaction, senders::SignatureRules, trie,
+    ChainSpec, Executor, Header, StateChanges, Transaction,
+    memory::{GenesisAccount, MemoryState},
+    senders::SignatureRules,
+    trie::TrieError,
 };
+
+/// Blocks that BLOCKHASH sees. State tests have no chain: the hash of a block is that of its number in decimal.
+const BLOCK_HASHES: u64 = 256;
 
 type Outcome = (Vec<u8>, Vec<u8>, Option<String>);
 
@@ -34,18 +38,21 @@ pub fn run_state_test(
 #[pyfunction]
 pub fn state_root(py: Python<'_>, accounts: &[u8]) -> PyResult<Vec<u8>> {
     py.detach(|| {
-        let state = State { accounts: serde_json::from_slice(accounts).map_err(invalid)? };
-        state.root(&StateChanges::default()).map(|root| root.to_vec()).map_err(invalid)
+        let mut state = memory_state(accounts)?;
+        Ok(state.root().to_vec())
     })
 }
 
 fn run(config: &[u8], pre: &[u8], header: &[u8], transaction: &[u8]) -> PyResult<Outcome> {
     let spec: ChainSpec = serde_json::from_slice(config).map_err(invalid)?;
     let environment: Environment = serde_json::from_slice(header).map_err(invalid)?;
-    let mut state = State { accounts: serde_json::from_slice(pre).map_err(invalid)? };
     let header = environment.header();
+    let mut state = memory_state(pre)?;
+    for number in header.number.saturating_sub(BLOCK_HASHES)..header.number {
+        state.set_block_hash(number, keccak256(number.to_string()));
+    }
     let (changes, executed) = execute(&spec, &header, transaction, &mut state).map_err(invalid)?;
-    let root = state.root(&changes).map_err(invalid)?.to_vec();
+    let root = state.apply(&changes).map_err(invalid)?.to_vec();
     match executed {
         Ok(logs) => Ok((root, logs_hash(&logs).to_vec(), None)),
         Err(reason) => Ok((root, logs_hash(&[]).to_vec(), Some(reason))),
@@ -58,8 +65,8 @@ fn execute(
     spec: &ChainSpec,
     header: &Header,
     transaction: &[u8],
-    state: &mut State,
-) -> Result<(StateChanges, Result<Vec<Log>, String>), ErasedError> {
+    state: &mut MemoryState,
+) -> Result<(StateChanges, Result<Vec<Log>, String>), TrieError> {
     let mut executor = Executor::new(spec, header, state);
     let executed = attempt(spec, header, transaction, &mut executor).map_err(|refusal| refusal.to_string());
     executor.credit([(header.beneficiary, U256::ZERO)])?;
@@ -70,7 +77,7 @@ fn attempt(
     spec: &ChainSpec,
     header: &Header,
     transaction: &[u8],
-    executor: &mut Executor<'_, State>,
+    executor: &mut Executor<'_, MemoryState>,
 ) -> Result<Vec<Log>, Box<dyn Error>> {
     let transaction = Transaction::decode_2718_exact(transaction)?;
     let sender = SignatureRules::of(spec, header).sender(&transaction)?;
@@ -114,7 +121,7 @@ impl Environment {
     }
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 struct Account {
     balance: U256,
     nonce: U64,
@@ -122,77 +129,10 @@ struct Account {
     storage: BTreeMap<U256, U256>,
 }
 
-impl Account {
-    fn code_hash(&self) -> B256 {
-        if self.code.is_empty() { KECCAK256_EMPTY } else { keccak256(&self.code) }
-    }
-
-    fn body(&self) -> AccountBody {
-        AccountBody { nonce: self.nonce.to(), balance: self.balance, code_hash: self.code_hash() }
-    }
-}
-
-/// The state before the transaction.
-struct State {
-    accounts: HashMap<Address, Account>,
-}
-
-impl State {
-    fn root(&self, changes: &StateChanges) -> Result<B256, ErasedError> {
-        let mut leaves = Vec::with_capacity(self.accounts.len() + changes.accounts.len());
-        for (address, account) in &self.accounts {
-            if !changes.accounts.contains_key(address) {
-                leaves.push((keccak256(address), Some(leaf(account.body(), &account.storage)?)));
-            }
-        }
-        for (address, change) in &changes.accounts {
-            if let Some(body) = change.after {
-                let kept = self.accounts.get(address).filter(|_| !change.storage_cleared);
-                let mut storage = kept.map(|account| account.storage.clone()).unwrap_or_default();
-                storage.extend(change.storage.iter().map(|(slot, value)| (*slot, value.after)));
-                leaves.push((keccak256(address), Some(leaf(body, &storage)?)));
-            }
-        }
-        trie::root_of(leaves).map_err(ErasedError::new)
-    }
-}
-
-fn leaf(body: AccountBody, storage: &BTreeMap<U256, U256>) -> Result<Vec<u8>, ErasedError> {
-    let slots = storage.iter().filter(|(_, value)| !value.is_zero());
-    let slots = slots.map(|(slot, value)| (keccak256(B256::from(*slot)), Some(alloy_rlp::encode(value))));
-    let storage_root = trie::root_of(slots).map_err(ErasedError::new)?;
-    let (nonce, balance, code_hash) = (body.nonce, body.balance, body.code_hash);
-    Ok(alloy_rlp::encode(TrieAccount { nonce, balance, storage_root, code_hash }))
-}
-
-impl Database for State {
-    type Error = ErasedError;
-
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ErasedError> {
-        Ok(self.accounts.get(&address).map(|account| account.body().into()))
-    }
-
-    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ErasedError> {
-        let account = self.accounts.values().find(|account| account.code_hash() == hash);
-        Ok(account.map(|account| Bytecode::new_raw(account.code.clone())).unwrap_or_default())
-    }
-
-    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, ErasedError> {
-        Ok(self.accounts.get(&address).and_then(|account| account.storage.get(&slot)).copied().unwrap_or_default())
-    }
-
-    /// State tests have no chain: the hash of a block is that of its number in decimal.
-    fn block_hash(&mut self, number: u64) -> Result<B256, ErasedError> {
-        Ok(keccak256(number.to_string()))
-    }
-}
-
-impl StateSource for State {
-    fn state_root(&mut self, changes: &StateChanges) -> Result<B256, ErasedError> {
-        self.root(changes)
-    }
-
-    fn has_storage(&mut self, address: Address) -> Result<bool, ErasedError> {
-        Ok(self.accounts.get(&address).is_some_and(|account| account.storage.values().any(|value| !value.is_zero())))
-    }
+fn memory_state(accounts: &[u8]) -> PyResult<MemoryState> {
+    let accounts: BTreeMap<Address, Account> = serde_json::from_slice(accounts).map_err(invalid)?;
+    let alloc = accounts.into_iter().map(|(address, Account { balance, nonce, code, storage })| {
+        (address, GenesisAccount { nonce: nonce.to(), balance, code, storage: storage.into_iter().collect() })
+    });
+    MemoryState::from_alloc(alloc).map_err(invalid)
 }
