@@ -84,7 +84,7 @@ async def close_all() -> None:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that has no event of its own."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -85,7 +85,8 @@ class Link(Framed):
         if len(self._waiting) >= IN_FLIGHT_MOST:
             raise errors.Busy
         self._number = number = self._number % 0xFFFFFFFF + 1
-        self._waiting[number] = future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         try:
             self.write(number, request)
             return await future
