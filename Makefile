@@ -1,0 +1,73 @@
+# The daily work. `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup up test test-native test-python checks format bench guest-check native docs lock interop-setup clean
+
+ENVIRONMENT := . scripts/environment.sh;
+PYTHON := .venv/bin/python
+CARGO := $(ENVIRONMENT) cd node/native && cargo
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: ## make this checkout run: .venv from the lock, native core, commands (quick when nothing changed)
+	@scripts/setup.sh
+
+up: setup ## a dev chain on this machine: RPC, funded accounts, a live status line; ctrl-c leaves
+	@.venv/bin/ethrex --dev
+
+test: setup test-native test-python ## every test: the native core's, units, a sample of the official suites
+
+test-native:
+	@echo "== cargo test"
+	@$(CARGO) test --release --locked --quiet --workspace --exclude ethrex-node-native
+
+test-python:
+	@echo "== pytest"
+	@$(PYTHON) -m pytest --quiet
+	@echo "== conformance sample"
+	@$(PYTHON) scripts/conformance_sample.py
+
+checks: setup ## the gate: format, lint, types, layers, generated pages
+	@echo "== ruff"
+	@$(PYTHON) -m ruff format --check --quiet .
+	@$(PYTHON) -m ruff check --quiet .
+	@echo "== mypy --strict"
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m mypy.stubtest ethrex_node._native --allowlist .stubtest-allowed >/dev/null || \
+	    $(PYTHON) -m mypy.stubtest ethrex_node._native --allowlist .stubtest-allowed
+	@echo "== layers"
+	@.venv/bin/lint-imports --no-logo >/dev/null || .venv/bin/lint-imports
+	@echo "== generated pages"
+	@$(PYTHON) scripts/generated.py --check
+	@echo "== cargo fmt, clippy"
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --release --locked --quiet --workspace --all-targets -- -D warnings
+
+format: ## put Python and Rust into the common form
+	@$(PYTHON) -m ruff format --quiet .
+	@$(PYTHON) -m ruff check --quiet --fix .
+	@$(CARGO) fmt --all
+
+bench: setup ## measure beside the peers, a JSON line each
+	@$(PYTHON) -m bench all
+
+guest-check: ## compile the state transition for a zkVM
+	@$(ENVIRONMENT) node/native/guest-check.sh
+
+native: ## rebuild only the native core
+	@scripts/setup.sh --native
+
+docs: setup ## write the generated pages again
+	@$(PYTHON) scripts/generated.py
+
+lock: ## resolve requirements.lock again from the pyproject files
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --group dev \
+	    node/pyproject.toml prover/pyproject.toml operator/pyproject.toml --output-file requirements.lock
+
+interop-setup: ## JavaScript clients and anvil for the interop tests, into the cache
+	@scripts/interop.sh
+
+clean: ## remove .venv, built modules and the native build of this lock file
+	@$(ENVIRONMENT) rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis node/src/ethrex_node/*.so "$$CARGO_TARGET_DIR"

@@ -1,0 +1,1 @@
+"""An Ethereum execution client: policy and doors in Python, blocks and state in the native core (``_native``)."""

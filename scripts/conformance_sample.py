@@ -1,0 +1,51 @@
+"""
+Play a sample of the official suites: the same cases each time, small enough for every change.
+
+The fixtures lie outside the repository: in the folder that ``ETHREX_FIXTURES`` names, or in ``shared/fixtures`` beside
+the checkout or one level further up. Where they are not, this says so and passes: the units still speak.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+# Suite, path below the fixtures, one case in so many. The whole of a small suite, a few hundred cases of a large one.
+SAMPLE: Final = (
+    ("rlp", "basic", 1),
+    ("kzg", "vectors/kzg", 10),
+    ("bls", "vectors/bls12-381", 10),
+    ("p256", "vectors/p256", 10),
+)
+
+
+def fixtures() -> Path | None:
+    named = os.environ.get("ETHREX_FIXTURES")
+    places = (
+        [Path(named)] if named else [parent / "shared" / "fixtures" for parent in (ROOT.parent, ROOT.parent.parent)]
+    )
+    return next((place for place in places if place.is_dir()), None)
+
+
+def main() -> int:
+    folder = fixtures()
+    if folder is None:
+        print(
+            "no fixtures beside the checkout (ETHREX_FIXTURES names their folder): the official suites are not played"
+        )
+        return 0
+    failed = False
+    for suite, path, one_in in SAMPLE:
+        command = [sys.executable, "-m", "conformance", suite, str(folder / path), "--sample", str(one_in)]
+        print(f"{suite} {path}, one case in {one_in}:", flush=True)
+        failed |= subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

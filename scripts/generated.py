@@ -1,0 +1,41 @@
+"""
+Write the generated pages, or with ``--check`` compare them with their sources.
+
+A page is a path and a function that gives its text. Tests call :func:`stale` too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGES: Final[dict[str, Callable[[], str]]] = {}
+
+
+def stale() -> list[str]:
+    """Pages whose file is missing or differs from what the source gives now."""
+    return [path for path, text in PAGES.items() if not _holds(ROOT / path, text())]
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def main(arguments: list[str]) -> int:
+    outdated = stale()
+    if "--check" in arguments:
+        for path in outdated:
+            print(f"{path} differs from its source; `make docs` writes it again", file=sys.stderr)
+        return 1 if outdated else 0
+    for path in outdated:
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(PAGES[path](), encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
