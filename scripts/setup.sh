@@ -51,8 +51,9 @@ build_native() {
         | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-16)
     if [ "$(cat $stamp 2>/dev/null)" = "$want" ] && [ -e node/src/ethrex_node/_native.abi3.so ]; then return 0; fi
     say "Building the native core (some minutes the first time) in $CARGO_TARGET_DIR"
-    VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" \
-        .venv/bin/maturin develop --release --skip-install --locked --quiet --manifest-path node/native/python/Cargo.toml
+    local log=.venv/native.log
+    VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" .venv/bin/maturin develop --release --skip-install --locked \
+        --manifest-path node/native/python/Cargo.toml >$log 2>&1 || { cat $log >&2; fail "the native core does not build"; }
     echo "$want" >$stamp
 }
 

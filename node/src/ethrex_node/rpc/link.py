@@ -89,7 +89,8 @@ class Link(Framed):
         self._waiting[number] = future
         try:
             self.write(number, request)
-            return await future
+            answer: bytes = await future
+            return answer
         finally:
             self._waiting.pop(number, None)
 
