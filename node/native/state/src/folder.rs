@@ -1,0 +1,58 @@
+//! The data folder: whether it is ours, and who writes in it.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::Path,
+};
+
+use crate::StateError;
+
+/// LMDB's file.
+pub(crate) const DATA_FILE: &str = "data.mdb";
+/// Held with `flock` by the writer, whose process id it names.
+const LOCK_FILE: &str = "LOCK";
+/// What may lie in a folder that is still fresh: a new file system's own folder, and what an earlier start left
+/// before it made the database.
+const FRESH: [&str; 3] = ["lost+found", LOCK_FILE, "lock.mdb"];
+
+/// Make the folder if it is missing. A folder without a database must be empty.
+pub(crate) fn prepare(path: &Path) -> Result<(), StateError> {
+    fs::create_dir_all(path)?;
+    if path.join(DATA_FILE).exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !FRESH.contains(&name.as_str()) {
+            return Err(StateError::Foreign { path: path.to_owned(), entry: name });
+        }
+    }
+    Ok(())
+}
+
+/// Become the one writer. The lock goes with the file handle, also when the process is killed.
+pub(crate) fn lock(path: &Path) -> Result<File, StateError> {
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK_FILE))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(StateError::Locked { path: path.to_owned(), pid: holder(&mut file) });
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    name_holder(&mut file)?;
+    Ok(file)
+}
+
+fn name_holder(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}

@@ -1,0 +1,5 @@
+//! Storage through its public door, with real files and real processes.
+
+mod commits;
+mod support;
+mod twin;

@@ -1,0 +1,226 @@
+//! Random chains against a twin that keeps every state whole: commits of many blocks, wiped storage, unwinding, reads
+//! at every block.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use alloy_primitives::{B256, U256};
+use state::{Commit, Database, FlatAccount, Prune, Snapshot, StateError, StoredBlock};
+
+use crate::support::*;
+
+const ACCOUNTS: u64 = 12;
+const SLOTS: u64 = 8;
+
+#[derive(Clone, Default)]
+struct State {
+    accounts: BTreeMap<u64, FlatAccount>,
+    slots: BTreeMap<(u64, u64), U256>,
+}
+
+struct Twin {
+    random: Random,
+    fork: u64,
+    /// After each block from the genesis on.
+    states: Vec<State>,
+    blocks: Vec<Arc<StoredBlock>>,
+}
+
+impl Twin {
+    fn new(seed: u64) -> Self {
+        Self { random: Random(seed), fork: 0, states: Vec::new(), blocks: Vec::new() }
+    }
+
+    fn head(&self) -> u64 {
+        self.blocks.len() as u64 - 1
+    }
+
+    fn extend(&mut self) -> Arc<StoredBlock> {
+        let before = self.states.last().cloned().unwrap_or_default();
+        let mut after = before.clone();
+        let mut cleared = BTreeSet::new();
+        for _ in 0..self.random.below(8) {
+            self.change(&mut after, &mut cleared);
+        }
+        let block = Arc::new(stored(self.blocks.len() as u64, self.fork, &before, &after, &cleared));
+        self.blocks.push(block.clone());
+        self.states.push(after);
+        block
+    }
+
+    fn change(&mut self, state: &mut State, cleared: &mut BTreeSet<u64>) {
+        let (who, slot, value) =
+            (self.random.below(ACCOUNTS), self.random.below(SLOTS), U256::from(self.random.below(4)));
+        match self.random.below(10) {
+            0 => {
+                state.accounts.remove(&who);
+                state.slots.retain(|(owner, _), _| *owner != who);
+                cleared.insert(who);
+            }
+            1..4 => {
+                let balance = self.random.below(1000);
+                state.accounts.insert(who, FlatAccount { nonce: balance / 7, ..account(who, balance) });
+            }
+            _ if value.is_zero() => drop(state.slots.remove(&(who, slot))),
+            _ => drop(state.slots.insert((who, slot), value)),
+        }
+    }
+
+    fn unwind(&mut self, to: u64) {
+        self.blocks.truncate(to as usize + 1);
+        self.states.truncate(to as usize + 1);
+        self.fork += 1;
+    }
+
+    fn compare(&self, snapshot: &Snapshot, earliest: u64) {
+        assert_eq!(snapshot.head().unwrap(), self.blocks.last().map(|block| block.block_ref()));
+        self.compare_at(snapshot, self.states.last().unwrap(), None);
+        for (number, state) in self.states.iter().enumerate().skip(earliest as usize) {
+            self.compare_at(snapshot, state, Some(number as u64));
+            assert_eq!(snapshot.canonical_hash(number as u64).unwrap(), Some(self.blocks[number].hash));
+        }
+        assert_eq!(snapshot.canonical_hash(self.head() + 1).unwrap(), None);
+    }
+
+    fn compare_at(&self, snapshot: &Snapshot, state: &State, at: Option<u64>) {
+        for who in 0..ACCOUNTS {
+            let key = account_key(who);
+            assert_eq!(snapshot.account(&key, at).unwrap(), state.accounts.get(&who).copied(), "{who} at {at:?}");
+            for slot in 0..SLOTS {
+                let expected = state.slots.get(&(who, slot)).copied().unwrap_or_default();
+                assert_eq!(snapshot.storage(&key, &slot_key(slot), at).unwrap(), expected, "{who} {slot} at {at:?}");
+            }
+        }
+    }
+}
+
+fn stored(number: u64, fork: u64, before: &State, after: &State, cleared: &BTreeSet<u64>) -> StoredBlock {
+    let mut block = block(number, fork);
+    for who in 0..ACCOUNTS {
+        let (old, new) = (before.accounts.get(&who).copied(), after.accounts.get(&who).copied());
+        if old != new {
+            block.accounts.push((account_key(who), old, new));
+        }
+        for slot in 0..SLOTS {
+            let value = |state: &State| state.slots.get(&(who, slot)).copied().unwrap_or_default();
+            // Of a wiped account the executor names what was written since, and not what vanished.
+            let listed = if cleared.contains(&who) { !value(after).is_zero() } else { value(before) != value(after) };
+            if listed {
+                let old = if cleared.contains(&who) { U256::ZERO } else { value(before) };
+                block.storage.push((account_key(who), slot_key(slot), old, value(after)));
+            }
+        }
+    }
+    block.storage_cleared = cleared.iter().map(|&who| account_key(who)).collect();
+    block
+}
+
+fn step(twin: &mut Twin, database: &Database) {
+    let unwind_to = (twin.head() > 3 && twin.random.below(5) == 0).then(|| twin.head() - twin.random.below(4));
+    if let Some(to) = unwind_to {
+        twin.unwind(to);
+    }
+    let blocks = (0..twin.random.below(5)).map(|_| twin.extend()).collect();
+    database.commit(&Commit { unwind_to, blocks, ..Commit::default() }).unwrap();
+}
+
+#[test]
+fn every_state_of_a_random_chain_is_as_the_twin_has_it() {
+    for seed in 0..20 {
+        let folder = Folder::new();
+        let (database, mut twin) = (folder.open(), Twin::new(seed));
+        let genesis = Commit { blocks: vec![twin.extend()], ..Commit::default() };
+        database.commit(&genesis).unwrap();
+
+        for _ in 0..30 {
+            step(&mut twin, &database);
+            twin.compare(&database.snapshot().unwrap(), 0);
+        }
+        drop(database);
+        twin.compare(&folder.open().snapshot().unwrap(), 0);
+    }
+}
+
+#[test]
+fn unwinding_to_the_genesis_leaves_nothing_but_side_blocks() {
+    let folder = Folder::new();
+    let (database, mut twin) = (folder.open(), Twin::new(99));
+    for _ in 0..20 {
+        database.commit(&Commit { blocks: vec![twin.extend(), twin.extend()], ..Commit::default() }).unwrap();
+    }
+    let last = twin.blocks.last().unwrap().clone();
+
+    twin.unwind(0);
+    database.commit(&Commit { unwind_to: Some(0), ..Commit::default() }).unwrap();
+
+    let snapshot = database.snapshot().unwrap();
+    twin.compare(&snapshot, 0);
+    assert_eq!(snapshot.header_rlp(last.number, &last.hash).unwrap(), Some(&last.header[..]));
+    assert_eq!(snapshot.number_of(&last.hash).unwrap(), Some(last.number));
+    let entries = |name| database.stats().unwrap().tables.into_iter().find(|table| table.name == name).unwrap().entries;
+    for table in ["account_history", "storage_history", "changes", "log_index", "transaction"] {
+        assert_eq!(entries(table), 0, "{table}");
+    }
+    assert_eq!(entries("canonical"), 1);
+}
+
+#[test]
+fn a_difference_turns_the_head_into_an_earlier_state() {
+    let folder = Folder::new();
+    let (database, mut twin) = (folder.open(), Twin::new(7));
+    for _ in 0..10 {
+        database.commit(&Commit { blocks: vec![twin.extend(), twin.extend()], ..Commit::default() }).unwrap();
+    }
+    let snapshot = database.snapshot().unwrap();
+    let names: BTreeMap<B256, u64> = (0..ACCOUNTS).map(|who| (account_key(who), who)).collect();
+    let slots: BTreeMap<B256, u64> = (0..SLOTS).map(|slot| (slot_key(slot), slot)).collect();
+
+    for at in 0..=twin.head() {
+        let (mut state, earlier) = (twin.states.last().unwrap().clone(), &twin.states[at as usize]);
+        let difference = snapshot.difference(at).unwrap();
+        for (key, account) in difference.accounts {
+            match account {
+                Some(account) => drop(state.accounts.insert(names[&key], account)),
+                None => drop(state.accounts.remove(&names[&key])),
+            }
+        }
+        for (key, values) in difference.storage {
+            state.slots.extend(values.into_iter().map(|(slot, value)| ((names[&key], slots[&slot]), value)));
+        }
+        state.slots.retain(|_, value| !value.is_zero());
+
+        assert_eq!((&state.accounts, &state.slots), (&earlier.accounts, &earlier.slots), "at {at}");
+    }
+}
+
+#[test]
+fn pruned_history_is_refused_and_later_states_stay() {
+    let folder = Folder::new();
+    let (database, mut twin) = (folder.open(), Twin::new(5));
+    let blocks = (0..40).map(|_| twin.extend()).collect();
+    database.commit(&Commit { blocks, ..Commit::default() }).unwrap();
+    let prune = Prune { history_below: Some(20), ..Prune::default() };
+
+    let mut rounds = 1;
+    while !database.prune(&prune, 7).unwrap() {
+        rounds += 1;
+    }
+
+    assert_eq!(rounds, 3);
+    let snapshot = database.snapshot().unwrap();
+    assert_eq!(snapshot.earliest_state().unwrap(), 19);
+    twin.compare(&snapshot, 19);
+    assert!(matches!(snapshot.account(&account_key(1), Some(18)), Err(StateError::Pruned { block: 18, earliest: 19 })));
+    assert!(matches!(snapshot.storage(&account_key(1), &slot_key(1), Some(0)), Err(StateError::Pruned { .. })));
+    assert!(matches!(snapshot.changed_keys(19), Err(StateError::Pruned { .. })));
+    drop(snapshot);
+    assert!(matches!(
+        database.commit(&Commit { unwind_to: Some(18), ..Commit::default() }),
+        Err(StateError::Pruned { .. })
+    ));
+    twin.unwind(19);
+    database.commit(&Commit { unwind_to: Some(19), ..Commit::default() }).unwrap();
+    twin.compare(&database.snapshot().unwrap(), 19);
+}
