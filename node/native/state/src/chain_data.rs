@@ -17,13 +17,24 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, blocks: &[Arc<StoredBl
         append(txn, tables.header, &key, &block.header)?;
         append(txn, tables.body, &key, &block.body)?;
         append(txn, tables.receipts, &key, &block.receipts)?;
-        let senders: Vec<u8> = block.senders.iter().flat_map(|sender| sender.0.0).collect();
-        append(txn, tables.senders, &key, &senders)?;
+        append(txn, tables.senders, &key, &senders_and_hashes(block))?;
         append(txn, tables.total_difficulty, &key, &block.total_difficulty.to_be_bytes::<32>())?;
         append(txn, tables.canonical, &block.number.to_be_bytes(), block.hash.as_slice())?;
         tables.number.put(txn, block.hash.as_slice(), &block.number.to_be_bytes())?;
     }
     write_transaction_lookup(txn, tables, blocks)
+}
+
+/// What is dear to find again: who signed the transactions, then their hashes.
+fn senders_and_hashes(block: &StoredBlock) -> Vec<u8> {
+    let senders = block.senders.iter().flat_map(|sender| sender.0.0);
+    senders.chain(block.transaction_hashes.iter().flat_map(|hash| hash.0)).collect()
+}
+
+/// The inverse of [`senders_and_hashes`].
+pub(crate) fn split_senders(record: &[u8]) -> (&[[u8; 20]], &[[u8; 32]]) {
+    let (senders, hashes) = record.split_at(record.len() / 52 * 20);
+    (senders.as_chunks().0, hashes.as_chunks().0)
 }
 
 fn write_transaction_lookup(

@@ -107,7 +107,13 @@ impl Snapshot {
     /// Who signed the block's transactions.
     pub fn senders(&self, number: u64, hash: &B256) -> Result<Option<Vec<Address>>, StateError> {
         let senders = self.of_block(self.tables().senders, number, hash)?;
-        Ok(senders.map(|bytes| bytes.chunks_exact(20).map(Address::from_slice).collect()))
+        Ok(senders.map(|record| chain_data::split_senders(record).0.iter().map(Address::from).collect()))
+    }
+
+    /// The hashes of the block's transactions.
+    pub fn transaction_hashes(&self, number: u64, hash: &B256) -> Result<Option<Vec<B256>>, StateError> {
+        let senders = self.of_block(self.tables().senders, number, hash)?;
+        Ok(senders.map(|record| chain_data::split_senders(record).1.iter().map(B256::from).collect()))
     }
 
     /// Total difficulty up to and with the block.

@@ -59,7 +59,7 @@ tables! {
     body,
     /// number ‖ hash -> RLP without blooms
     receipts,
-    /// number ‖ hash -> addresses, 20 bytes each
+    /// number ‖ hash -> senders of the transactions, 20 bytes each, then their hashes
     senders,
     /// number ‖ hash -> total difficulty up to and with the block, 32 bytes
     total_difficulty,

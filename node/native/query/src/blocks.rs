@@ -1,0 +1,130 @@
+//! Find the block a request names, with geth's answers for what is not there.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use state::{BlockRef, StateError};
+use stf::Header;
+
+use crate::block_id::{BlockId, BlockTag};
+use crate::context::{Context, Edition, PendingBlock};
+use crate::error::{self, RpcError};
+use crate::records::Body;
+
+/// A block that a request names.
+#[derive(Clone)]
+pub enum Found {
+    Stored { number: u64, hash: B256 },
+    Pending(Arc<PendingBlock>),
+}
+
+impl From<StateError> for RpcError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Pruned { .. } => {
+                Self::new(error::HISTORY_PRUNED, format!("pruned history unavailable: {error}"))
+            }
+            error => Self::internal(format!("reading the database: {error}")),
+        }
+    }
+}
+
+/// A record that must be there because another one points at it.
+pub fn missing(what: &str, number: u64, hash: &B256) -> RpcError {
+    RpcError::internal(format!("the database has no {what} of block {number} ({hash})"))
+}
+
+impl Context {
+    /// The block, or `None` where there is no such block.
+    pub fn find(&self, id: BlockId) -> Result<Option<Found>, RpcError> {
+        match id {
+            BlockId::Tag(tag) => self.find_tag(tag),
+            BlockId::Hash { hash, require_canonical } => self.find_hash(hash, require_canonical),
+        }
+    }
+
+    fn find_tag(&self, tag: BlockTag) -> Result<Option<Found>, RpcError> {
+        let tip = match tag {
+            BlockTag::Number(number) => return self.find_number(number),
+            BlockTag::Earliest => return self.find_number(0),
+            BlockTag::Latest => self.head()?,
+            BlockTag::Safe => self.snapshot.safe()?.ok_or_else(|| RpcError::server("safe block not found"))?,
+            BlockTag::Finalized => {
+                self.snapshot.finalized()?.ok_or_else(|| RpcError::server("finalized block not found"))?
+            }
+            BlockTag::Pending => match &self.pending {
+                None if self.settings.ask_writer => return Err(RpcError::ask_writer()),
+                Some(pending) if let Some(block) = pending.block() => return Ok(Some(Found::Pending(block))),
+                _ => self.head()?,
+            },
+        };
+        Ok(Some(Found::Stored { number: tip.number, hash: tip.hash }))
+    }
+
+    fn find_number(&self, number: u64) -> Result<Option<Found>, RpcError> {
+        Ok(self.snapshot.canonical_hash(number)?.map(|hash| Found::Stored { number, hash }))
+    }
+
+    fn find_hash(&self, hash: B256, require_canonical: bool) -> Result<Option<Found>, RpcError> {
+        let Some(number) = self.snapshot.number_of(&hash)? else { return Ok(None) };
+        if require_canonical && self.snapshot.canonical_hash(number)? != Some(hash) {
+            return Err(RpcError::server("hash is not currently canonical"));
+        }
+        Ok(Some(Found::Stored { number, hash }))
+    }
+
+    /// The newest block.
+    pub fn head(&self) -> Result<BlockRef, RpcError> {
+        self.snapshot.head()?.ok_or_else(|| RpcError::internal("the database has no blocks yet"))
+    }
+
+    /// The header of a stored block.
+    pub fn header(&self, number: u64, hash: &B256) -> Result<Header, RpcError> {
+        self.snapshot.header(number, hash)?.ok_or_else(|| missing("header", number, hash))
+    }
+
+    /// The head's header.
+    pub fn head_header(&self) -> Result<Header, RpcError> {
+        let head = self.head()?;
+        self.header(head.number, &head.hash)
+    }
+
+    pub fn header_rlp(&self, number: u64, hash: &B256) -> Result<Cow<'_, [u8]>, RpcError> {
+        Ok(self.snapshot.header_rlp(number, hash)?.ok_or_else(|| missing("header", number, hash))?.into())
+    }
+
+    pub fn body_rlp(&self, number: u64, hash: &B256) -> Result<Cow<'_, [u8]>, RpcError> {
+        Ok(self.snapshot.body_rlp(number, hash)?.ok_or_else(|| missing("body", number, hash))?.into())
+    }
+
+    pub fn receipts_rlp(&self, number: u64, hash: &B256) -> Result<Cow<'_, [u8]>, RpcError> {
+        Ok(self.snapshot.receipts_rlp(number, hash)?.ok_or_else(|| missing("receipts", number, hash))?.into())
+    }
+
+    pub fn senders(&self, number: u64, hash: &B256) -> Result<Vec<Address>, RpcError> {
+        self.snapshot.senders(number, hash)?.ok_or_else(|| missing("senders", number, hash))
+    }
+
+    pub fn transaction_hashes(&self, number: u64, hash: &B256) -> Result<Vec<B256>, RpcError> {
+        self.snapshot.transaction_hashes(number, hash)?.ok_or_else(|| missing("transaction hashes", number, hash))
+    }
+
+    /// A found block's body, whatever it is.
+    pub fn body_of(&self, found: &Found) -> Result<Cow<'_, [u8]>, RpcError> {
+        match found {
+            Found::Stored { number, hash } => self.body_rlp(*number, hash),
+            Found::Pending(block) => Ok(Cow::Owned(block.body.to_vec())),
+        }
+    }
+
+    /// How many transactions a found block has.
+    pub fn transaction_count(&self, found: &Found) -> Result<usize, RpcError> {
+        Ok(Body::read(&self.body_of(found)?)?.transaction_count())
+    }
+
+    /// Whether transactions and logs tell the time of their block.
+    pub fn tells_time(&self) -> bool {
+        self.settings.edition == Edition::Current
+    }
+}

@@ -1,0 +1,288 @@
+//! Every method that needs only a snapshot, with its parameters: what the server dispatches on, and what the reference
+//! pages are generated from.
+
+use std::sync::LazyLock;
+
+use alloy_primitives::map::HashMap;
+
+use Weight::{Heavy, Light, Unbounded};
+
+use crate::context::Context;
+use crate::debug;
+use crate::error::RpcError;
+use crate::eth;
+use crate::params::Params;
+use crate::web3;
+
+/// Parse, check, look up, and write the JSON of the result.
+pub type Run = fn(&Context, &Params<'_>, &mut Vec<u8>) -> Result<(), RpcError>;
+
+/// How long an answer may take: what a thread that serves others meanwhile must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Below a millisecond, always.
+    Light = 0,
+    /// Some milliseconds.
+    Heavy = 1,
+    /// As long as the request asks for.
+    Unbounded = 2,
+}
+
+pub struct Method {
+    pub name: &'static str,
+    /// Names of the positional parameters; a trailing `?` marks those that may be left out.
+    pub parameters: &'static [&'static str],
+    pub weight: Weight,
+    pub doc: &'static str,
+    pub run: Run,
+}
+
+const fn method(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    weight: Weight,
+    run: Run,
+    doc: &'static str,
+) -> Method {
+    Method { name, parameters, weight, doc, run }
+}
+
+/// The methods. Their order is fixed while the program runs: an index stands for a method.
+pub static METHODS: &[Method] = &[
+    method("eth_chainId", &[], Light, eth::chain::chain_id, "The chain id that transactions are signed for."),
+    method("eth_blockNumber", &[], Light, eth::chain::block_number, "The number of the newest block."),
+    method("eth_syncing", &[], Light, eth::chain::syncing, "False, or how far the synchronisation has come."),
+    method("eth_capabilities", &[], Light, eth::chain::capabilities, "Which history this node keeps of what."),
+    method("eth_config", &[], Light, eth::config::config, "Current, next and last scheduled fork rules (EIP-7910)."),
+    method(
+        "eth_getBalance",
+        &["address", "block?"],
+        Light,
+        eth::state::get_balance,
+        "The balance of an account after a block.",
+    ),
+    method(
+        "eth_getTransactionCount",
+        &["address", "block?"],
+        Light,
+        eth::state::get_transaction_count,
+        "The nonce of an account after a block; `pending` counts the pool.",
+    ),
+    method("eth_getCode", &["address", "block?"], Light, eth::state::get_code, "The code of an account after a block."),
+    method(
+        "eth_getStorageAt",
+        &["address", "slot", "block?"],
+        Light,
+        eth::state::get_storage_at,
+        "One storage slot after a block.",
+    ),
+    method(
+        "eth_getStorageValues",
+        &["requests", "block?"],
+        Heavy,
+        eth::state::get_storage_values,
+        "Many storage slots of many accounts after a block.",
+    ),
+    method(
+        "eth_getProof",
+        &["address", "slots", "block?"],
+        Heavy,
+        eth::proof::get_proof,
+        "An account and slots with Merkle proofs (EIP-1186).",
+    ),
+    method(
+        "eth_getBlockByNumber",
+        &["block", "full"],
+        Heavy,
+        eth::blocks::get_block_by_number,
+        "A block with its transactions or their hashes.",
+    ),
+    method(
+        "eth_getBlockByHash",
+        &["hash", "full"],
+        Heavy,
+        eth::blocks::get_block_by_hash,
+        "A block with its transactions or their hashes.",
+    ),
+    method("eth_getHeaderByNumber", &["block"], Light, eth::blocks::get_header_by_number, "A block's header."),
+    method("eth_getHeaderByHash", &["hash"], Light, eth::blocks::get_header_by_hash, "A block's header."),
+    method(
+        "eth_getBlockTransactionCountByNumber",
+        &["block"],
+        Light,
+        eth::blocks::get_transaction_count_by_number,
+        "How many transactions a block has.",
+    ),
+    method(
+        "eth_getBlockTransactionCountByHash",
+        &["hash"],
+        Light,
+        eth::blocks::get_transaction_count_by_hash,
+        "How many transactions a block has.",
+    ),
+    method(
+        "eth_getUncleCountByBlockNumber",
+        &["block"],
+        Light,
+        eth::blocks::get_uncle_count_by_number,
+        "How many ommers a block has.",
+    ),
+    method(
+        "eth_getUncleCountByBlockHash",
+        &["hash"],
+        Light,
+        eth::blocks::get_uncle_count_by_hash,
+        "How many ommers a block has.",
+    ),
+    method(
+        "eth_getUncleByBlockNumberAndIndex",
+        &["block", "index"],
+        Light,
+        eth::blocks::get_uncle_by_number,
+        "An ommer of a block.",
+    ),
+    method(
+        "eth_getUncleByBlockHashAndIndex",
+        &["hash", "index"],
+        Light,
+        eth::blocks::get_uncle_by_hash,
+        "An ommer of a block.",
+    ),
+    method("eth_getBlockReceipts", &["block"], Heavy, eth::receipts::get_block_receipts, "All receipts of a block."),
+    method(
+        "eth_getTransactionReceipt",
+        &["hash"],
+        Light,
+        eth::receipts::get_transaction_receipt,
+        "The receipt of a transaction in the chain.",
+    ),
+    method(
+        "eth_getTransactionByHash",
+        &["hash"],
+        Light,
+        eth::transactions::get_by_hash,
+        "A transaction in the chain or the pool.",
+    ),
+    method(
+        "eth_getTransactionByBlockNumberAndIndex",
+        &["block", "index"],
+        Light,
+        eth::transactions::get_by_block_number_and_index,
+        "A transaction by its place.",
+    ),
+    method(
+        "eth_getTransactionByBlockHashAndIndex",
+        &["hash", "index"],
+        Light,
+        eth::transactions::get_by_block_hash_and_index,
+        "A transaction by its place.",
+    ),
+    method(
+        "eth_getRawTransactionByHash",
+        &["hash"],
+        Light,
+        eth::transactions::get_raw_by_hash,
+        "A transaction as it was signed (EIP-2718 bytes).",
+    ),
+    method(
+        "eth_getRawTransactionByBlockNumberAndIndex",
+        &["block", "index"],
+        Light,
+        eth::transactions::get_raw_by_block_number_and_index,
+        "A transaction as it was signed, by its place.",
+    ),
+    method(
+        "eth_getRawTransactionByBlockHashAndIndex",
+        &["hash", "index"],
+        Light,
+        eth::transactions::get_raw_by_block_hash_and_index,
+        "A transaction as it was signed, by its place.",
+    ),
+    method(
+        "eth_getLogs",
+        &["filter"],
+        Unbounded,
+        eth::logs::get_logs,
+        "The logs that fit a filter, of a block or a range of blocks.",
+    ),
+    method(
+        "eth_gasPrice",
+        &[],
+        Heavy,
+        eth::fees::gas_price,
+        "A gas price for legacy transactions: suggested tip and base fee.",
+    ),
+    method(
+        "eth_maxPriorityFeePerGas",
+        &[],
+        Heavy,
+        eth::fees::max_priority_fee_per_gas,
+        "A suggested tip, from those of recent blocks.",
+    ),
+    method("eth_baseFee", &[], Light, eth::fees::base_fee, "The base fee of the next block."),
+    method("eth_blobBaseFee", &[], Light, eth::fees::blob_base_fee, "The price of blob gas in the newest block."),
+    method(
+        "eth_feeHistory",
+        &["count", "newest", "percentiles?"],
+        Heavy,
+        eth::fees::fee_history,
+        "Base fees, gas used and tips of recent blocks.",
+    ),
+    method("debug_getRawHeader", &["block"], Light, debug::get_raw_header, "A header's RLP."),
+    method("debug_getRawBlock", &["block"], Heavy, debug::get_raw_block, "A block's RLP."),
+    method(
+        "debug_getRawReceipts",
+        &["block"],
+        Heavy,
+        debug::get_raw_receipts,
+        "A block's receipts as they count for its receipts root.",
+    ),
+    method(
+        "debug_getRawTransaction",
+        &["hash"],
+        Light,
+        eth::transactions::get_raw_by_hash,
+        "A transaction as it was signed (EIP-2718 bytes).",
+    ),
+    method(
+        "debug_getBadBlocks",
+        &[],
+        Heavy,
+        debug::get_bad_blocks,
+        "The last blocks that failed, with their RLP and the reason.",
+    ),
+    method("debug_chainConfig", &[], Light, debug::chain_config, "The chain's fork schedule, as in its genesis file."),
+    method("web3_clientVersion", &[], Light, web3::client_version, "Name and version of this node."),
+    method("web3_sha3", &["data"], Light, web3::sha3, "The Keccak-256 hash of some bytes."),
+    method("net_version", &[], Light, web3::net_version, "The network id, in decimal."),
+];
+
+static INDEX: LazyLock<HashMap<&'static str, usize>> =
+    LazyLock::new(|| METHODS.iter().enumerate().map(|(index, method)| (method.name, index)).collect());
+
+/// Where a method stands in [`METHODS`].
+pub fn index_of(name: &str) -> Option<usize> {
+    INDEX.get(name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_found_under_its_name_and_no_two_share_one() {
+        for (index, method) in METHODS.iter().enumerate() {
+            assert_eq!(index_of(method.name), Some(index));
+        }
+        assert_eq!(index_of("eth_"), None);
+    }
+
+    #[test]
+    fn optional_parameters_come_last_and_docs_are_sentences() {
+        for method in METHODS {
+            let required = method.parameters.iter().take_while(|name| !name.ends_with('?')).count();
+            assert!(method.parameters[required..].iter().all(|name| name.ends_with('?')), "{}", method.name);
+            assert!(method.doc.ends_with('.'), "{}", method.name);
+        }
+    }
+}
