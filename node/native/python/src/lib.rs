@@ -2,7 +2,12 @@
 
 mod vectors;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// Tries copy and drop thousands of small nodes a block: the C library's allocator makes a root 1.6 times as slow.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Version of the node: that of the Cargo workspace.
 #[pyfunction]

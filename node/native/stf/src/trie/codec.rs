@@ -4,12 +4,16 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use alloy_primitives::B256;
+#[cfg(feature = "std")]
+use alloy_primitives::Bytes;
 use alloy_rlp::{Encodable, Header};
 
 use super::{
     MAX_DEPTH, Nibbles,
     node::{Branch, Extension, Leaf, Link, Node},
 };
+#[cfg(feature = "std")]
+use crate::trie::source::MASK_BYTES;
 
 const EMPTY: u8 = 0x80;
 const HASH_HEADER: u8 = 0xa0;
@@ -22,6 +26,19 @@ pub(super) fn encode(node: &Node) -> Vec<u8> {
     let mut out = Vec::with_capacity(length(node));
     write(node, &mut out);
     out
+}
+
+/// The RLP of the leaf of `key` that stands at `path`.
+#[cfg(feature = "std")]
+pub(crate) fn encode_leaf(key: &B256, path: &Nibbles, value: Vec<u8>) -> Vec<u8> {
+    let suffix = Nibbles::unpack_array(&key.0).slice(path.len()..);
+    encode(&Node::Leaf(Arc::new(Leaf { suffix, value })))
+}
+
+/// The RLP of a stored node.
+#[cfg(feature = "std")]
+pub(crate) fn rlp_of_stored(stored: &Bytes) -> Bytes {
+    stored.slice(stored.len().min(MASK_BYTES)..)
 }
 
 /// How many bytes [`write`] will append.

@@ -18,12 +18,14 @@ mod tests;
 mod update;
 mod version;
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use alloy_primitives::{B256, Bytes};
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
-use node::{Leaf, Link, Node};
+#[cfg(feature = "std")]
+pub(crate) use codec::{encode_leaf, rlp_of_stored};
+use node::Link;
 pub use source::{Found, NoNodes, NodeLog, NodeSource, TrieError};
 use update::Change;
 pub use version::Version;
@@ -119,19 +121,6 @@ impl Trie {
     pub fn prune(&mut self, keep_depth: usize) {
         self.root.prune(keep_depth);
     }
-}
-
-/// The RLP of a stored node.
-#[cfg(feature = "std")]
-pub(crate) fn rlp_of_stored(stored: &Bytes) -> Bytes {
-    stored.slice(stored.len().min(source::MASK_BYTES)..)
-}
-
-/// The RLP of a leaf that stands at `path`.
-#[cfg(feature = "std")]
-pub(crate) fn encode_leaf(key: &B256, path: &Nibbles, value: Vec<u8>) -> Vec<u8> {
-    let suffix = Nibbles::unpack_array(&key.0).slice(path.len()..);
-    codec::encode(&Node::Leaf(Arc::new(Leaf { suffix, value })))
 }
 
 /// The root of the trie that results when `pairs` are set (or, with `None` or an empty value, removed) in this order.
