@@ -91,8 +91,8 @@ class MemoryCodec:
     def block_to_payload(self, block: bytes, version: int, /) -> bytes:
         return block
 
-    def block_to_payload_body(self, block: bytes, /) -> bytes:
-        made = orjson.loads(block)
+    def block_to_payload_body(self, body: bytes, /) -> bytes:
+        made = orjson.loads(body)
         return orjson.dumps({"transactions": made["transactions"], "withdrawals": made.get("withdrawals")})
 
 
@@ -152,7 +152,7 @@ class MemoryChain:
         if finalized != bytes(32):
             self._finalized = self.blocks[finalized]
 
-    async def block(self, block_hash: bytes) -> bytes | None:
+    async def body(self, block_hash: bytes) -> bytes | None:
         return self.rlp.get(block_hash)
 
 

@@ -91,7 +91,7 @@ class MemoryReader:
             return None
         except Refusal as error:
             return ~index, _envelope(value["id"], "error", {"code": error.code, "message": str(error)})
-        except (TypeError, AttributeError, ValueError) as error:
+        except (TypeError, AttributeError, ValueError, LookupError) as error:
             return ~index, _envelope(value["id"], "error", {"code": -32602, "message": str(error)})
         return index, _envelope(value["id"], "result", result)
 

@@ -249,10 +249,10 @@ async def _envelope(engine: Engine, built: parts.Built) -> dict[str, Any]:
 
 
 async def _body(engine: Engine, block_hash: bytes | None) -> orjson.Fragment | None:
-    block = None if block_hash is None else await engine.chain.block(block_hash)
-    if block is None:
+    body = None if block_hash is None else await engine.chain.body(block_hash)
+    if body is None:
         return None
-    return orjson.Fragment(await asyncio.to_thread(engine.codec.block_to_payload_body, block))
+    return orjson.Fragment(await asyncio.to_thread(engine.codec.block_to_payload_body, body))
 
 
 async def _blobs(engine: Engine, versioned_hashes: list[bytes]) -> Sequence[parts.Blob | None]:

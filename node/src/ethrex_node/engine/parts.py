@@ -111,8 +111,8 @@ class Chain(Protocol):
         """Make known blocks the head, the safe and the finalized one, in one commit. 32 zero bytes: leave as it is."""
         ...
 
-    async def block(self, block_hash: bytes) -> bytes | None:
-        """RLP of a known block."""
+    async def body(self, block_hash: bytes) -> bytes | None:
+        """RLP of a known block's body."""
         ...
 
 
@@ -145,8 +145,8 @@ class Codec(Protocol):
         """ExecutionPayload JSON."""
         ...
 
-    def block_to_payload_body(self, block: bytes, /) -> bytes:
-        """ExecutionPayloadBodyV1 JSON."""
+    def block_to_payload_body(self, body: bytes, /) -> bytes:
+        """Body RLP to ExecutionPayloadBodyV1 JSON."""
         ...
 
 

@@ -45,6 +45,7 @@ class Connection(asyncio.Protocol):
         "_body",
         "_body_size",
         "_candidate",
+        "_deaf",
         "_fed",
         "_fields",
         "_head",
@@ -78,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._held: deque[tuple[heads.Head, bytes]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._write_paused = False
+        self._deaf = False
         self.phase = Phase.IDLE
         self.since = server.now
 
@@ -106,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def data_received(self, data: bytes) -> None:
-        if self.phase is Phase.LINGER:
+        if self._deaf:
             return
         start = 0 if self._midway else self._quick(data)
         if start < len(data):
@@ -147,6 +149,8 @@ class Connection(asyncio.Protocol):
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
+                if self._deaf:
+                    return
                 rest = data[upgrade.args[0] :]
                 if self._head is not None:
                     self._hand_over(self._head, rest)
@@ -157,7 +161,7 @@ class Connection(asyncio.Protocol):
             except httptools.HttpParserError:
                 self._refuse(400, "malformed request")
             break
-        if self._midway and self.phase not in (Phase.LINGER, Phase.ANSWER, Phase.WRITE):
+        if self._midway and not self._deaf and self.phase not in (Phase.ANSWER, Phase.WRITE):
             self._count(len(data))
 
     def _hand_over(self, head: heads.Head, rest: bytes) -> None:
@@ -204,6 +208,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
+        if self._deaf:
+            return
         raw = heads.Raw(
             self._parser.get_method(),
             self._target,
@@ -232,7 +238,7 @@ class Connection(asyncio.Protocol):
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, chunk: bytes) -> None:
-        if self.phase is Phase.LINGER:
+        if self._deaf:
             return
         self._body_size += len(chunk)
         limit = self._server.rules.limits.body_bytes
@@ -246,7 +252,7 @@ class Connection(asyncio.Protocol):
         if self.phase in (Phase.HEAD, Phase.BODY):
             self._enter(Phase.IDLE)
         head = self._head
-        if head is None or head.upgrade or self.phase is Phase.LINGER:
+        if head is None or head.upgrade or self._deaf:
             return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
@@ -296,6 +302,7 @@ class Connection(asyncio.Protocol):
         """Answer later. `whole`: the work gives a response, not only its body."""
         self._enter(Phase.ANSWER)
         self._task = self._server.loop.create_task(self._finish(work, head, whole))
+        self._task.add_done_callback(lambda _: work.close())  # where the task ended before its first step
 
     async def _finish(self, work: Coroutine[Any, Any, bytes], head: heads.Head, whole: bool) -> None:
         try:
@@ -329,18 +336,14 @@ class Connection(asyncio.Protocol):
         self._refuse_with(heads.refusal(status, reason))
 
     def _refuse_with(self, response: bytes) -> None:
-        """Say why, after the answers that are still owed were given up, and go."""
-        if self.phase is Phase.LINGER or self._transport.is_closing():
-            return
-        if self._task is None and not self._held:
-            self._write(response)
-        self._held.clear()
-        if self._task is not None:
-            self._task.cancel()
-        self._linger()
+        """Say why, after the answers that are still owed, and go. Nothing more is read."""
+        if not self._deaf:
+            self._deaf = True
+            self._take(heads.Head(b"", b"", 0, False, False, b"", ready=response), b"")
 
     def _linger(self) -> None:
         """Half-close and swallow what still comes: a close on unread bytes is a reset and loses the answer."""
+        self._deaf = True
         self._enter(Phase.LINGER)
         if self._transport.can_write_eof():
             self._transport.write_eof()
