@@ -114,26 +114,27 @@ fn test_updates_resolve_by_hash() {
     }
 }
 
+/// Large enough for all cores to take part.
 #[test]
-fn test_large_batches_agree_with_alloy() {
+fn test_large_batches_agree_with_alloy_and_their_database() {
     let random = &mut Random(9);
-    let mut state: BTreeMap<B256, Vec<u8>> = BTreeMap::new();
+    let mut database = ByPath::default();
     let mut trie = Trie::empty();
     for _ in 0..6 {
         let mut changes: BTreeMap<B256, Option<Vec<u8>>> =
             (0..3_000).map(|_| (Keys::Random.key(random), Some(random.value()))).collect();
-        changes.extend(state.keys().filter(|_| random.below(3) == 0).map(|key| (*key, None)).collect::<Vec<_>>());
-        trie.update(changes.clone().into_iter().collect(), &NoNodes, &mut NodeLog::new()).unwrap();
-        for (key, value) in changes {
-            match value {
-                Some(value) => state.insert(key, value),
-                None => state.remove(&key),
-            };
-        }
+        let removed: Vec<B256> = database.leaves.keys().filter(|_| random.below(3) == 0).copied().collect();
+        changes.extend(removed.into_iter().map(|key| (key, None)));
+        let (changes, mut log): (Batch, _) = (changes.into_iter().collect(), NodeLog::new());
+        trie.update(changes.clone(), &database, &mut log).unwrap();
+        let root = trie.root(&mut log);
+        database.commit(log, &changes);
+        trie = Trie::from_root(root);
         let mut builder = HashBuilder::default();
-        state.iter().for_each(|(key, value)| builder.add_leaf(Nibbles::unpack(key), value));
+        database.leaves.iter().for_each(|(key, value)| builder.add_leaf(Nibbles::unpack(key), value));
 
-        assert_eq!(trie.root(&mut NodeLog::new()), builder.root());
+        assert_eq!(root, builder.root());
+        assert_eq!(database.nodes, stored_nodes(&database.leaves));
     }
 }
 
