@@ -1,0 +1,176 @@
+"""
+Where settings come from: flags before the environment before the config file before the defaults.
+
+A value keeps its origin, so that a message names the flag, the variable or the line of the file that is wrong.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ethrex_node.config import errors, settings
+from ethrex_node.config.nearest import hint, nearest
+
+TRUE: Final = frozenset({"1", "true", "yes", "on"})
+FALSE: Final = frozenset({"0", "false", "no", "off"})
+ALMOST: Final = 0.88
+CONFIG_VARIABLE: Final = "ETHREX_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Settings, and which options were given by somebody (name to origin), and what deserves a warning."""
+
+    settings: settings.Settings
+    given: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Told:
+    """`flags` by option name, absent or None where not given. Raises `SettingsInvalid`."""
+    values: dict[str, Any] = {}
+    given: dict[str, str] = {}
+    path = file or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
+    layers = [_from_file(path) if path else iter(()), _from_environment(environment), _from_flags(flags)]
+    for layer in layers:
+        for option, raw, origin in layer:
+            values[option.dest] = read(option, raw, origin)
+            given[option.name] = origin
+    dev = values.get("dev", settings.BY_NAME["dev"].default)
+    for option in settings.OPTIONS:
+        values.setdefault(option.dest, option.dev if dev else option.default)
+    return Told(settings.Settings(**values), given, tuple(_strangers(environment)))
+
+
+Layer = Iterator[tuple[settings.Option, Any, str]]
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Layer:
+    for name, value in flags.items():
+        if value is not None:
+            yield settings.BY_NAME[name], value, f"--{name}"
+
+
+def _from_environment(environment: Mapping[str, str]) -> Layer:
+    for option in settings.OPTIONS:
+        if option.variable in environment:
+            yield option, environment[option.variable], option.variable
+
+
+def _strangers(environment: Mapping[str, str]) -> Iterator[str]:
+    """Variables like an option's. Others may be the machine's (Kubernetes sets some for each service)."""
+    known = {option.variable for option in settings.OPTIONS} | {CONFIG_VARIABLE}
+    for name in environment:
+        if name.startswith("ETHREX_") and name not in known:
+            likely = nearest(name, known, ALMOST)
+            if likely is not None:
+                yield f"{name} in the environment is no option's; did you mean {likely}?"
+
+
+def _from_file(path: Path) -> Layer:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise errors.SettingsInvalid(f"config file {path}: {error.strerror}", "config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise errors.SettingsInvalid(f"config file {path} is not TOML: {error}", "config") from error
+    for name, value in _flatten(content, ""):
+        option = settings.BY_NAME.get(name)
+        if option is None:
+            message = f"config file {path}: no option {name!r}{hint(name, settings.BY_NAME)}"
+            raise errors.SettingsInvalid(message, name)
+        yield option, value, f"{name} in {path}"
+
+
+def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """``[http] port = 1`` is ``http.port``; ``[dev] enabled = true`` is ``dev``, which has options below it."""
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{name}.")
+        elif key == "enabled" and name not in settings.BY_NAME and prefix[:-1] in settings.BY_NAME:
+            yield prefix[:-1], value
+        else:
+            yield name, value
+
+
+def read(option: settings.Option, raw: Any, origin: str) -> Any:
+    """One value from text, or from what TOML has already made of it. Raises `SettingsInvalid`."""
+    try:
+        value = _READERS[option.kind](raw)
+    except (ValueError, TypeError) as error:
+        raise errors.SettingsInvalid(f"{origin}: {error}", option.name) from None
+    if option.choices and value not in option.choices:
+        likely = hint(str(value), option.choices)
+        message = f"{origin}: {value!r} is none of {', '.join(option.choices)}{likely}"
+        raise errors.SettingsInvalid(message, option.name)
+    below = option.low is not None and value < option.low
+    if below or (option.high is not None and value > option.high):
+        bounds = f"at least {option.low:g}" if option.high is None else f"between {option.low:g} and {option.high:g}"
+        unit = f" {option.unit}" if option.unit else ""
+        raise errors.SettingsInvalid(f"{origin}: {value} is not {bounds}{unit}", option.name)
+    return value
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError(f"{raw!r} is not text")
+    return raw
+
+
+def _integer(raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int | str):
+        raise TypeError(f"{raw!r} is not a whole number")
+    try:
+        return int(raw, 0) if isinstance(raw, str) else raw
+    except ValueError:
+        raise ValueError(f"{raw!r} is not a whole number") from None
+
+
+def _decimal(raw: Any) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise TypeError(f"{raw!r} is not a number")
+    try:
+        value = float(raw)
+    except (ValueError, OverflowError):
+        value = float("nan")
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"{raw!r} is not a number")
+    return value
+
+
+def _truth(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = raw.lower() if isinstance(raw, str) else raw
+    if word in TRUE or word in FALSE:
+        return word in TRUE
+    raise ValueError(f"{raw!r} is neither true nor false")
+
+
+def _path(raw: Any) -> Path:
+    text = str(raw) if isinstance(raw, Path) else _text(raw)
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is not a path")
+    return Path(text).expanduser()
+
+
+def _list(raw: Any) -> tuple[str, ...]:
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise TypeError(f"{raw!r} is not a list of texts")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+_READERS: Final[Mapping[type, Any]] = {
+    str: _text,
+    int: _integer,
+    float: _decimal,
+    bool: _truth,
+    Path: _path,
+    tuple: _list,
+}
