@@ -4,10 +4,12 @@ A whole RPC service over stand-ins, on loopback sockets.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 from unit.rpc import standin
 from unit.rpc.client import Http, close_all
 
@@ -43,6 +45,11 @@ def build(limits: settings.Limits | None = None) -> Stand:
     heads = standin.MemoryHeads(reader)
     whole = service.Service(standin.NATIVE, reader, pool, heads, IDENTITY, standin.keccak, limits=limits)
     return Stand(whole, reader, pool, heads)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the node runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

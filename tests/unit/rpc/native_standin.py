@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from unit.rpc import standin
 
-keccak = standin.keccak
+keccak256 = standin.keccak
 
 
 def snapshot_methods() -> list[tuple[str, int]]:

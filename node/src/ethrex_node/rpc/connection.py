@@ -345,6 +345,8 @@ class Connection(asyncio.Protocol):
         """Half-close and swallow what still comes: a close on unread bytes is a reset and loses the answer."""
         self._deaf = True
         self._enter(Phase.LINGER)
+        if self._transport.is_closing():
+            return
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()

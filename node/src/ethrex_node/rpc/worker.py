@@ -31,7 +31,7 @@ REPORT_METHOD: Final = "workers_report"
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a worker is told. `native` names the module of Reader, snapshot_methods and keccak."""
+    """What a worker is told. `native` names the module of Reader, snapshot_methods, keccak256."""
 
     number: int
     rules: settings.HttpSettings
@@ -101,7 +101,7 @@ async def run(told: WorkerSettings, ended: Callable[[], Awaitable[object]], read
     path = Path(told.link)
     remote = link.KeptLink(path)
     await remote.start()
-    local = Local(told.identity, native.keccak, lambda: list(told.modules))
+    local = Local(told.identity, native.keccak256, lambda: list(told.modules))
     methods = service.methods(native.snapshot_methods(), local, None, [(_forwarded(told.forwarded), None)])
     dispatcher = dispatch.Dispatcher(
         methods,

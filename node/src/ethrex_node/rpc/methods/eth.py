@@ -19,7 +19,7 @@ from ethrex_node.rpc.node import Node
 METHODS = table.Group()
 
 SYNC_SEND_SECONDS: Final = 20.0  # how long eth_sendRawTransactionSync waits when the caller does not say
-SYNC_SEND_MOST_SECONDS: Final = 60.0
+SYNC_SEND_SHARE: Final = 0.9  # of the time limit of any answer, at most
 TRANSACTION_INDEXED_CODE: Final = 4  # EIP-7966: accepted, but no receipt within the time
 
 
@@ -54,7 +54,8 @@ async def send_raw_transaction_sync(
     node: Node, transaction: params.Data, timeout_ms: params.Quantity | None = None
 ) -> Any:
     """Pool a signed transaction and wait for its receipt (EIP-7966)."""
-    seconds = SYNC_SEND_SECONDS if timeout_ms is None else min(timeout_ms / 1000, SYNC_SEND_MOST_SECONDS)
+    wanted = SYNC_SEND_SECONDS if timeout_ms is None else timeout_ms / 1000
+    seconds = min(wanted, SYNC_SEND_SHARE * node.limits.answer_seconds)
     moved = asyncio.Event()
     end = node.heads.watch(lambda _: moved.set())
     try:
