@@ -3,7 +3,7 @@
 //! Read from the `config` object of a geth genesis file as it is. Keys that no rule here needs are passed over: the
 //! settings layer refuses the ones that nobody knows.
 
-use alloc::{collections::BTreeMap, string::String};
+use alloc::{collections::BTreeMap, format, string::String};
 use alloy_primitives::{Address, U256};
 use revm::primitives::hardfork::SpecId;
 use serde::{Deserialize, Serialize};
@@ -64,15 +64,39 @@ impl Fork {
     }
 }
 
-/// How many blobs a block may hold and how their price moves.
+/// How many blobs a block may hold and how their price moves. Read only where target <= max and the fraction is not zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "WrittenBlobParams")]
 pub struct BlobParams {
     /// Blobs a block at which the price stands still.
     pub target: u64,
     /// Blobs a block at most.
     pub max: u64,
     pub base_fee_update_fraction: u64,
+}
+
+/// Blob parameters as the genesis file has them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenBlobParams {
+    target: u64,
+    max: u64,
+    base_fee_update_fraction: u64,
+}
+
+impl TryFrom<WrittenBlobParams> for BlobParams {
+    type Error = String;
+
+    fn try_from(written: WrittenBlobParams) -> Result<Self, String> {
+        let WrittenBlobParams { target, max, base_fee_update_fraction } = written;
+        if target > max || max == 0 {
+            return Err(format!("blob schedule: target {target} of at most {max} blobs"));
+        }
+        if base_fee_update_fraction == 0 {
+            return Err(String::from("blob schedule: baseFeeUpdateFraction is zero"));
+        }
+        Ok(Self { target, max, base_fee_update_fraction })
+    }
 }
 
 impl BlobParams {
@@ -316,9 +340,19 @@ mod tests {
     #[test]
     fn refuses_a_difficulty_that_is_no_whole_number() {
         for text in ["-1", "1.5", "1e90", "\"0xzz\"", "\"12x\"", "{}", "[]"] {
-            let json = alloc::format!(r#"{{"terminalTotalDifficulty":{text}}}"#);
+            let json = format!(r#"{{"terminalTotalDifficulty":{text}}}"#);
 
             assert!(serde_json::from_str::<ChainSpec>(&json).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_blob_parameters_that_no_price_can_follow() {
+        for (target, max, fraction) in [(7, 6, 1), (0, 0, 1), (3, 6, 0)] {
+            let params = format!(r#"{{"target":{target},"max":{max},"baseFeeUpdateFraction":{fraction}}}"#);
+            let json = format!(r#"{{"blobSchedule":{{"cancun":{params}}}}}"#);
+
+            assert!(serde_json::from_str::<ChainSpec>(&json).is_err(), "{json}");
         }
     }
 
@@ -350,8 +384,8 @@ mod tests {
     #[test]
     fn blob_rules_fall_back_to_the_fork_before_and_to_mainnet_s() {
         let times = r#""cancunTime":10,"pragueTime":20,"osakaTime":30,"bpo1Time":40,"bpo2Time":50"#;
-        let spec = parse(&alloc::format!("{{{times}}}"));
-        let scheduled = parse(&alloc::format!(
+        let spec = parse(&format!("{{{times}}}"));
+        let scheduled = parse(&format!(
             r#"{{{times},"blobSchedule":{{"bpo1":{{"target":10,"max":15,"baseFeeUpdateFraction":8346193}}}}}}"#
         ));
 
