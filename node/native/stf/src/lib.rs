@@ -17,6 +17,7 @@ pub mod environment;
 pub mod error;
 pub mod execute;
 pub mod header;
+pub mod intrinsic;
 pub mod journal;
 pub mod memory;
 pub mod ommers;
@@ -44,5 +45,6 @@ pub use block::{Ancestor, decode_block, recover_senders, validate_body, validate
 pub use changes::{AccountBody, AccountChange, SlotChange, StateChanges};
 pub use error::{BlockError, ExecuteError, SenderError, TransactionError};
 pub use execute::{Executed, Executor, TransactionResult, execute_block, verify_executed};
+pub use intrinsic::intrinsic_gas;
 pub use source::StateSource;
 pub use spec::{BlobParams, ChainSpec, Fork};

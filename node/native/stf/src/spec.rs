@@ -42,6 +42,43 @@ pub enum Fork {
 }
 
 impl Fork {
+    /// Every fork, oldest first, with its name in settings and reports.
+    pub const NAMES: [(Self, &'static str); 23] = [
+        (Self::Frontier, "Frontier"),
+        (Self::Homestead, "Homestead"),
+        (Self::TangerineWhistle, "TangerineWhistle"),
+        (Self::SpuriousDragon, "SpuriousDragon"),
+        (Self::Byzantium, "Byzantium"),
+        (Self::Constantinople, "Constantinople"),
+        (Self::Petersburg, "Petersburg"),
+        (Self::Istanbul, "Istanbul"),
+        (Self::MuirGlacier, "MuirGlacier"),
+        (Self::Berlin, "Berlin"),
+        (Self::London, "London"),
+        (Self::ArrowGlacier, "ArrowGlacier"),
+        (Self::GrayGlacier, "GrayGlacier"),
+        (Self::Paris, "Paris"),
+        (Self::Shanghai, "Shanghai"),
+        (Self::Cancun, "Cancun"),
+        (Self::Prague, "Prague"),
+        (Self::Osaka, "Osaka"),
+        (Self::Bpo1, "BPO1"),
+        (Self::Bpo2, "BPO2"),
+        (Self::Bpo3, "BPO3"),
+        (Self::Bpo4, "BPO4"),
+        (Self::Bpo5, "BPO5"),
+    ];
+
+    /// The name in settings and reports.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+
+    /// The fork with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(fork, _)| *fork)
+    }
+
     /// The interpreter's rules of this fork. revm knows no Constantinople: [`crate::constantinople`] has what Petersburg
     /// took back from it.
     pub fn spec_id(self) -> SpecId {

@@ -1,0 +1,216 @@
+//! Build a payload: try the candidates in their order, keep what fits, seal the header.
+//!
+//! The built block is a candidate of the chain at once: fork choice can take it without executing it again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use alloy_consensus::constants::EMPTY_OMMER_ROOT_HASH;
+use alloy_consensus::proofs::{calculate_transaction_root, calculate_withdrawals_root};
+use alloy_consensus::{BlockBody, Transaction as _};
+use alloy_eips::eip4895::{Withdrawal, Withdrawals};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use revm::context_interface::result::InvalidTransaction;
+use stf::{Block, BlockError, ExecuteError, Executor, Fork, Header, TransactionError};
+
+use crate::error::ChainError;
+use crate::intake::PoolTransaction;
+use crate::stored;
+use crate::view::{ReadError, View};
+use crate::writer::Chain;
+
+/// Less gas than this is left: no transaction fits.
+const MIN_TRANSACTION_GAS: u64 = 21_000;
+/// Kept free below EIP-7934's bound for what is not transactions: header, withdrawals, list headers.
+const SIZE_RESERVE: usize = 64 * 1024;
+
+/// What the consensus client and the settings decide.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    pub timestamp: u64,
+    pub fee_recipient: Address,
+    pub prev_randao: B256,
+    pub withdrawals: Option<Vec<Withdrawal>>,
+    pub parent_beacon_root: Option<B256>,
+    pub gas_limit: u64,
+    /// Take `gas_limit` as it is rather than approach it from the parent's.
+    pub exact_gas_limit: bool,
+    pub extra_data: Bytes,
+    pub max_blobs: Option<u64>,
+}
+
+/// A built block, and what it says about the candidates.
+#[derive(Debug)]
+pub struct Built {
+    pub header: Header,
+    pub hash: B256,
+    pub rlp: Bytes,
+    /// Tips and blob-free fees that the fee recipient gets.
+    pub fees: U256,
+    pub requests: Option<Vec<Bytes>>,
+    /// The candidates in the block, in order.
+    pub included: Vec<Arc<PoolTransaction>>,
+    /// Candidates that no later block can take either.
+    pub impossible: Vec<B256>,
+}
+
+impl Chain {
+    /// Build on `parent`. Candidates that do not fit, cannot pay or stand behind such a one are left out.
+    pub fn build(
+        &mut self,
+        parent: B256,
+        attributes: &Attributes,
+        candidates: &[Arc<PoolTransaction>],
+    ) -> Result<Built, ChainError> {
+        let (parent_header, parent_difficulty) = self.header(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
+        let mut view = self.view(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
+        let spec = self.spec.clone();
+        let mut header = self.template(&parent, &parent_header, attributes)?;
+        let environment = header.clone();
+
+        let mut executor = Executor::new(&spec, &environment, &mut view);
+        executor.begin().map_err(build_error)?;
+        let chosen = choose(&mut executor, &environment, attributes, candidates)?;
+        let withdrawals = attributes.withdrawals.clone();
+        let executed = executor.finish(&[], withdrawals.as_deref()).map_err(build_error)?;
+
+        let tries = view.tries_after(&executed.changes)?;
+        let transactions: Vec<_> = chosen.included.iter().map(|pooled| pooled.transaction.clone()).collect();
+        header.state_root = tries.accounts.clone().root(&mut Default::default());
+        header.transactions_root = calculate_transaction_root(&transactions);
+        header.receipts_root = executed.receipts_root;
+        header.logs_bloom = executed.logs_bloom;
+        header.gas_used = executed.gas_used;
+        header.blob_gas_used = header.blob_gas_used.map(|_| executed.blob_gas_used);
+        header.requests_hash = executed.requests.as_ref().map(|requests| requests.requests_hash());
+        let requests = executed.requests.as_ref().map(|requests| requests.iter().cloned().collect());
+
+        let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: withdrawals.map(Withdrawals::new) };
+        let block = Block { header: header.clone(), body };
+        let hash = header.hash_slow();
+        let rlp = Bytes::from(alloy_rlp::encode(&block));
+        let senders = chosen.included.iter().map(|pooled| pooled.sender).collect();
+        let fees = fees(&header, &executed.receipts, &chosen.included);
+        let difficulty = parent_difficulty.saturating_add(header.difficulty);
+        let layer = stored::layer(block, hash, senders, executed, tries, difficulty, &view, self.generation)?;
+        self.keep(layer);
+        Ok(Built { header, hash, rlp, fees, requests, included: chosen.included, impossible: chosen.impossible })
+    }
+
+    /// The header as far as it is known before execution.
+    fn template(&self, parent: &B256, above: &Header, attributes: &Attributes) -> Result<Header, ChainError> {
+        let merged = self.spec.terminal_total_difficulty.is_some();
+        let fork = self.spec.fork(above.number + 1, attributes.timestamp, merged);
+        if fork < Fork::Paris {
+            return Err(ChainError::Unbuildable("blocks before the merge are mined, not built"));
+        }
+        if attributes.timestamp <= above.timestamp {
+            return Err(ChainError::Unbuildable("the timestamp is not after the parent's"));
+        }
+        let cancun = fork >= Fork::Cancun;
+        let withdrawals_root =
+            attributes.withdrawals.as_deref().filter(|_| fork >= Fork::Shanghai).map(calculate_withdrawals_root);
+        Ok(Header {
+            parent_hash: *parent,
+            ommers_hash: EMPTY_OMMER_ROOT_HASH,
+            beneficiary: attributes.fee_recipient,
+            number: above.number + 1,
+            gas_limit: next_gas_limit(above.gas_limit, attributes),
+            timestamp: attributes.timestamp,
+            extra_data: attributes.extra_data.clone(),
+            mix_hash: attributes.prev_randao,
+            base_fee_per_gas: stf::header::base_fee(fork, above),
+            withdrawals_root,
+            blob_gas_used: cancun.then_some(0),
+            excess_blob_gas: stf::header::excess_blob_gas(&self.spec, fork, attributes.timestamp, above),
+            parent_beacon_block_root: attributes.parent_beacon_root.filter(|_| cancun),
+            ..Default::default()
+        })
+    }
+}
+
+/// EIP-1559's bound on the step: less than 1/1024 of the parent's.
+fn next_gas_limit(parent: u64, attributes: &Attributes) -> u64 {
+    if attributes.exact_gas_limit {
+        return attributes.gas_limit;
+    }
+    let step = (parent / 1024).saturating_sub(1);
+    attributes.gas_limit.clamp(parent.saturating_sub(step), parent.saturating_add(step))
+}
+
+#[derive(Default)]
+struct Chosen {
+    included: Vec<Arc<PoolTransaction>>,
+    impossible: Vec<B256>,
+}
+
+fn choose(
+    executor: &mut Executor<'_, View>,
+    header: &Header,
+    attributes: &Attributes,
+    candidates: &[Arc<PoolTransaction>],
+) -> Result<Chosen, ChainError> {
+    let mut chosen = Chosen::default();
+    let mut out = HashSet::new();
+    let mut room = stf::block::MAX_BLOCK_SIZE.saturating_sub(SIZE_RESERVE);
+    let mut blobs_left = attributes.max_blobs.unwrap_or(u64::MAX);
+    for candidate in candidates {
+        if header.gas_limit - executor.gas_used() < MIN_TRANSACTION_GAS {
+            break;
+        }
+        let blobs = candidate.transaction.blob_count().unwrap_or_default();
+        if out.contains(&candidate.sender) || candidate.size > room || blobs > blobs_left {
+            out.insert(candidate.sender);
+            continue;
+        }
+        match executor.transaction(&candidate.transaction, candidate.sender) {
+            Ok(_) => {
+                room -= candidate.size;
+                blobs_left -= blobs;
+                chosen.included.push(candidate.clone());
+            }
+            Err(ExecuteError::Block(BlockError::Transaction { reason, .. })) => {
+                out.insert(candidate.sender);
+                if is_impossible(&reason) {
+                    chosen.impossible.push(candidate.hash);
+                }
+            }
+            Err(error) => return Err(build_error(error)),
+        }
+    }
+    Ok(chosen)
+}
+
+/// Whether no later block can take it either. A lack of room, balance or fee may pass.
+fn is_impossible(reason: &TransactionError) -> bool {
+    match reason {
+        TransactionError::BlockGasExceeded { .. } | TransactionError::BlockBlobsExceeded { .. } => false,
+        TransactionError::Invalid(reason) => !matches!(
+            reason,
+            InvalidTransaction::LackOfFundForMaxFee { .. }
+                | InvalidTransaction::GasPriceLessThanBasefee
+                | InvalidTransaction::BlobGasPriceGreaterThanMax { .. }
+                | InvalidTransaction::NonceTooHigh { .. }
+        ),
+    }
+}
+
+fn fees(header: &Header, receipts: &[stf::Receipt], included: &[Arc<PoolTransaction>]) -> U256 {
+    let mut before = 0;
+    let mut fees = U256::ZERO;
+    for (receipt, pooled) in receipts.iter().zip(included) {
+        let gas = receipt.cumulative_gas_used() - before;
+        before = receipt.cumulative_gas_used();
+        let tip = pooled.transaction.effective_tip_per_gas(header.base_fee_per_gas.unwrap_or_default());
+        fees += U256::from(gas) * U256::from(tip.unwrap_or_default());
+    }
+    fees
+}
+
+fn build_error(error: ExecuteError<ReadError>) -> ChainError {
+    match error {
+        ExecuteError::Source(error) => ChainError::Storage(error.0),
+        ExecuteError::Block(reason) => ChainError::Invalid { number: 0, hash: B256::ZERO, reason },
+        ExecuteError::Interpreter(message) => ChainError::Interpreter(message),
+    }
+}
