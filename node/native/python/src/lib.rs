@@ -1,5 +1,8 @@
 //! `ethrex_node._native`: the one crate that knows Python.
 
+mod chain;
+mod errors;
+mod transaction;
 mod vectors;
 
 use mimalloc::MiMalloc;
@@ -16,7 +19,16 @@ fn version() -> &'static str {
 }
 
 #[pymodule]
-fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add_function(wrap_pyfunction!(version, m)?)?;
-    vectors::register(m)
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(version, module)?)?;
+    errors::register(module)?;
+    module.add_class::<chain::Chain>()?;
+    module.add_class::<chain::Head>()?;
+    module.add_class::<chain::NextBlock>()?;
+    module.add_class::<chain::ImportReport>()?;
+    module.add_class::<chain::Built>()?;
+    module.add_class::<transaction::Transaction>()?;
+    module.add_function(wrap_pyfunction!(chain::genesis_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(transaction::admit_transactions, module)?)?;
+    vectors::register(module)
 }

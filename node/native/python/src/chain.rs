@@ -1,0 +1,325 @@
+//! The writer of a data folder, for Python: bytes in, summaries out, the GIL released for the whole call.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use alloy_eips::eip4895::Withdrawal;
+use alloy_primitives::{Address, B256, Bytes};
+use chain::build::Attributes;
+use chain::genesis::Genesis;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors::{hash, storage, to_python};
+use crate::reader::Reader;
+use crate::transaction::Transaction;
+
+/// One a data folder. Calls from several threads wait for each other.
+#[pyclass(frozen, module = "ethrex_node._native")]
+pub struct Chain {
+    inner: Mutex<chain::Chain>,
+    database: state::Database,
+    spec: Arc<stf::ChainSpec>,
+}
+
+/// The committed head.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct Head {
+    pub number: u64,
+    pub hash: Py<PyBytes>,
+    pub parent_hash: Py<PyBytes>,
+    pub timestamp: u64,
+    pub gas_limit: u64,
+    pub gas_used: u64,
+}
+
+/// What the next block on the head would be like, if it came at a certain time.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct NextBlock {
+    pub number: u64,
+    pub fork: &'static str,
+    pub gas_limit: u64,
+    pub base_fee_per_gas: u64,
+    pub blob_base_fee: u128,
+    pub max_blobs: u64,
+}
+
+/// What became of an import.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct ImportReport {
+    pub blocks: u64,
+    pub transactions: u64,
+    pub gas: u64,
+    pub known: u64,
+    pub consumed: usize,
+    /// Why it ended before the chunk did: (kind, message).
+    pub stopped: Option<(String, String)>,
+}
+
+/// A built block. It is a candidate of the chain already.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct Built {
+    pub number: u64,
+    pub hash: Py<PyBytes>,
+    pub block: Py<PyBytes>,
+    pub transactions: usize,
+    pub gas_used: u64,
+    pub fees: u128,
+    pub requests: Option<Vec<Py<PyBytes>>>,
+    /// The pool's transactions in the block, in order.
+    pub included: Vec<Py<Transaction>>,
+    /// Hashes of candidates that no later block can take either.
+    pub impossible: Vec<Py<PyBytes>>,
+}
+
+#[pymethods]
+impl Chain {
+    /// Open the folder, or begin a chain in it. `genesis` is a genesis file that `config.genesis` has checked.
+    #[new]
+    #[pyo3(signature = (path, genesis, *, durable = true, map_size = None))]
+    fn new(py: Python<'_>, path: PathBuf, genesis: &[u8], durable: bool, map_size: Option<usize>) -> PyResult<Self> {
+        let inner = py.detach(|| -> Result<_, PyErr> {
+            let mut options = state::Options { durable, ..Default::default() };
+            options.map_size = map_size.unwrap_or(options.map_size);
+            let database = state::Database::open(&path, &options).map_err(storage)?;
+            let genesis = Genesis::from_json(genesis).map_err(to_python)?;
+            chain::Chain::open(database, &genesis).map_err(to_python)
+        })?;
+        let (database, spec) = (inner.database.clone(), inner.spec.clone());
+        Ok(Self { inner: Mutex::new(inner), database, spec })
+    }
+
+    fn head(&self, py: Python<'_>) -> PyResult<Head> {
+        let tip = py.detach(|| self.settled().map(|chain| chain.tip.clone()))?;
+        Ok(Head {
+            number: tip.header.number,
+            hash: py_bytes(py, &tip.hash.0),
+            parent_hash: py_bytes(py, &tip.header.parent_hash.0),
+            timestamp: tip.header.timestamp,
+            gas_limit: tip.header.gas_limit,
+            gas_used: tip.header.gas_used,
+        })
+    }
+
+    /// Execute a block on its parent; it is a candidate then. Gives its hash.
+    /// Raises BlockInvalid, UnknownParent, StorageError.
+    fn execute(&self, py: Python<'_>, block: &[u8]) -> PyResult<Py<PyBytes>> {
+        let header = py.detach(|| self.settled()?.execute(block).map_err(to_python))?;
+        Ok(py_bytes(py, &header.hash_slow().0))
+    }
+
+    /// Make a candidate (or an older block) the head: (hashes that left, hashes that came), oldest first.
+    fn set_head(&self, py: Python<'_>, head: &[u8], safe: &[u8], finalized: &[u8]) -> PyResult<(Hashes, Hashes)> {
+        let (head, safe, finalized) = (hash(head, "head")?, hash(safe, "safe")?, hash(finalized, "finalized")?);
+        let change = py.detach(|| self.settled()?.set_head(head, safe, finalized).map_err(to_python))?;
+        Ok((hashes(py, &change.reverted), hashes(py, &change.applied)))
+    }
+
+    /// Append blocks (concatenated RLP) to the head. The last blocks of a chunk are committed behind the next call;
+    /// any other call waits for that.
+    fn import_blocks(&self, py: Python<'_>, chunk: &[u8]) -> PyResult<ImportReport> {
+        let report = py.detach(|| self.lock().import(chunk).map_err(to_python))?;
+        Ok(ImportReport {
+            blocks: report.blocks,
+            transactions: report.transactions,
+            gas: report.gas,
+            known: report.known,
+            consumed: report.consumed,
+            stopped: report.stopped.map(|error| {
+                let kind = chain::refusal(&error).map_or("Chain", |reason| reason.kind());
+                (kind.to_owned(), error.to_string())
+            }),
+        })
+    }
+
+    /// Build a block on `parent` from candidates in the order in which they should be tried.
+    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (parent, candidates, *, timestamp, fee_recipient, prev_randao, withdrawals, parent_beacon_root,
+                        gas_limit, exact_gas_limit = false, extra_data = Vec::new(), max_blobs = None))]
+    fn build(
+        &self,
+        py: Python<'_>,
+        parent: &[u8],
+        candidates: Vec<Py<Transaction>>,
+        timestamp: u64,
+        fee_recipient: &[u8],
+        prev_randao: &[u8],
+        withdrawals: Option<Vec<(u64, u64, Vec<u8>, u64)>>,
+        parent_beacon_root: Option<&[u8]>,
+        gas_limit: u64,
+        exact_gas_limit: bool,
+        extra_data: Vec<u8>,
+        max_blobs: Option<u64>,
+    ) -> PyResult<Built> {
+        let parent = hash(parent, "parent")?;
+        let attributes = Attributes {
+            timestamp,
+            fee_recipient: address(fee_recipient, "fee_recipient")?,
+            prev_randao: hash(prev_randao, "prev_randao")?,
+            withdrawals: withdrawals.map(|list| list.into_iter().map(withdrawal).collect()).transpose()?,
+            parent_beacon_root: parent_beacon_root.map(|root| hash(root, "parent_beacon_root")).transpose()?,
+            gas_limit,
+            exact_gas_limit,
+            extra_data: Bytes::from(extra_data),
+            max_blobs,
+        };
+        let pooled: Vec<_> = candidates.iter().map(|transaction| transaction.get().0.clone()).collect();
+        let built = py.detach(|| self.settled()?.build(parent, &attributes, &pooled).map_err(to_python))?;
+        let by_hash: std::collections::HashMap<B256, &Py<Transaction>> =
+            candidates.iter().map(|transaction| (transaction.get().0.hash, transaction)).collect();
+        Ok(Built {
+            number: built.header.number,
+            hash: py_bytes(py, &built.hash.0),
+            block: py_bytes(py, &built.rlp),
+            transactions: built.included.len(),
+            gas_used: built.header.gas_used,
+            fees: u128::try_from(built.fees).unwrap_or(u128::MAX),
+            requests: built.requests.map(|list| list.iter().map(|request| py_bytes(py, request)).collect()),
+            included: built.included.iter().map(|pooled| by_hash[&pooled.hash].clone_ref(py)).collect(),
+            impossible: hashes(py, &built.impossible),
+        })
+    }
+
+    /// The rules and fees of the next block on the head, at `timestamp`.
+    fn next_block(&self, py: Python<'_>, timestamp: u64) -> PyResult<NextBlock> {
+        let tip = py.detach(|| self.settled().map(|chain| chain.tip.clone()))?;
+        let spec = &self.spec;
+        let number = tip.header.number + 1;
+        let fork = spec.fork(number, timestamp, spec.terminal_total_difficulty.is_some());
+        let blobs = spec.blob_params(timestamp).filter(|_| fork >= stf::Fork::Cancun);
+        Ok(NextBlock {
+            number,
+            fork: fork.name(),
+            gas_limit: tip.header.gas_limit,
+            base_fee_per_gas: stf::next_base_fee(spec, &tip.header).unwrap_or_default(),
+            blob_base_fee: stf::next_blob_base_fee(spec, &tip.header, timestamp),
+            max_blobs: blobs.map_or(0, |blobs| blobs.max),
+        })
+    }
+
+    /// Accounts at the head: (nonce, balance in wei, has code, code is an EIP-7702 delegation).
+    fn accounts(&self, py: Python<'_>, addresses: Vec<Vec<u8>>) -> PyResult<Vec<(u64, u128, bool, bool)>> {
+        let addresses = addresses.iter().map(|bytes| address(bytes, "address")).collect::<PyResult<Vec<_>>>()?;
+        py.detach(|| {
+            let snapshot = self.database.snapshot().map_err(storage)?;
+            addresses.iter().map(|address| account_facts(&snapshot, address).map_err(storage)).collect()
+        })
+    }
+
+    /// Hash of the canonical block at a number.
+    fn canonical_hash(&self, py: Python<'_>, number: u64) -> PyResult<Option<Py<PyBytes>>> {
+        let found = self.database.snapshot().and_then(|snapshot| snapshot.canonical_hash(number)).map_err(storage)?;
+        Ok(found.map(|hash| py_bytes(py, &hash.0)))
+    }
+
+    /// Whether a block is held: candidate, canonical or unwound.
+    fn is_known(&self, block: &[u8]) -> PyResult<bool> {
+        let block = hash(block, "block")?;
+        Ok(self.settled()?.header(&block).map_err(to_python)?.is_some())
+    }
+
+    /// (number, timestamp, total difficulty, canonical) of a block that is held.
+    fn block_facts(&self, block: &[u8]) -> PyResult<Option<(u64, u64, u128, bool)>> {
+        let block = hash(block, "block")?;
+        let chain = self.settled()?;
+        let Some((header, difficulty)) = chain.header(&block).map_err(to_python)? else { return Ok(None) };
+        let canonical = chain.is_canonical(&block).map_err(to_python)?;
+        let difficulty = u128::try_from(difficulty).unwrap_or(u128::MAX);
+        Ok(Some((header.number, header.timestamp, difficulty, canonical)))
+    }
+
+    /// The RLP of a block that is held.
+    fn block(&self, py: Python<'_>, block: &[u8]) -> PyResult<Option<Py<PyBytes>>> {
+        let block = hash(block, "block")?;
+        let found = py.detach(|| self.settled()?.block(&block).map_err(to_python))?;
+        Ok(found.map(|block| py_bytes(py, &alloy_rlp::encode(&block))))
+    }
+
+    /// Hashes of a block's transactions.
+    fn transaction_hashes(&self, py: Python<'_>, block: &[u8]) -> PyResult<Hashes> {
+        let block = hash(block, "block")?;
+        let found = py.detach(|| self.settled()?.transaction_hashes(&block).map_err(to_python))?;
+        Ok(hashes(py, &found))
+    }
+
+    /// The transactions of a block as the pool holds them, blob transactions left out (their blobs are gone).
+    fn pooled_transactions(&self, py: Python<'_>, block: &[u8]) -> PyResult<Vec<Transaction>> {
+        let block = hash(block, "block")?;
+        let found = py.detach(|| self.settled()?.pooled_transactions(&block).map_err(to_python))?;
+        Ok(found.into_iter().map(Transaction).collect())
+    }
+
+    /// Answers from this process, over the same database.
+    fn reader(&self) -> PyResult<Reader> {
+        Reader::over(self.database.clone(), self.spec.clone())
+    }
+
+    /// Wait for what is still being written and make it durable.
+    fn sync(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| {
+            drop(self.settled()?);
+            self.database.sync().map_err(storage)
+        })
+    }
+}
+
+impl Chain {
+    fn lock(&self) -> MutexGuard<'_, chain::Chain> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer, with nothing running behind.
+    fn settled(&self) -> PyResult<MutexGuard<'_, chain::Chain>> {
+        let mut chain = self.lock();
+        chain.settle().map_err(to_python)?;
+        Ok(chain)
+    }
+}
+
+type Hashes = Vec<Py<PyBytes>>;
+
+fn account_facts(snapshot: &state::Snapshot, address: &Address) -> Result<(u64, u128, bool, bool), state::StateError> {
+    let Some(account) = snapshot.account(&alloy_primitives::keccak256(address), None)? else {
+        return Ok((0, 0, false, false));
+    };
+    let balance = u128::try_from(account.balance).unwrap_or(u128::MAX);
+    let has_code = account.code_hash != alloy_primitives::KECCAK256_EMPTY;
+    let delegated = has_code && snapshot.code(&account.code_hash)?.is_some_and(|code| code.starts_with(&[0xef, 1, 0]));
+    Ok((account.nonce, balance, has_code, delegated))
+}
+
+fn withdrawal(parts: (u64, u64, Vec<u8>, u64)) -> PyResult<Withdrawal> {
+    let (index, validator_index, recipient, amount) = parts;
+    Ok(Withdrawal { index, validator_index, address: address(&recipient, "withdrawal address")?, amount })
+}
+
+/// An address argument: 20 bytes.
+pub fn address(value: &[u8], name: &str) -> PyResult<Address> {
+    Address::try_from(value)
+        .map_err(|_| PyValueError::new_err(format!("{name} is an address of 20 bytes, not {} bytes", value.len())))
+}
+
+/// Bytes for Python.
+pub fn py_bytes(py: Python<'_>, bytes: &[u8]) -> Py<PyBytes> {
+    PyBytes::new(py, bytes).unbind()
+}
+
+fn hashes(py: Python<'_>, hashes: &[B256]) -> Hashes {
+    hashes.iter().map(|hash| py_bytes(py, &hash.0)).collect()
+}
+
+/// The hash of block 0 and the root of its state, without a database.
+#[pyfunction]
+pub fn genesis_hash(py: Python<'_>, genesis: &[u8]) -> PyResult<(Py<PyBytes>, Py<PyBytes>)> {
+    let (hash, root) = py
+        .detach(|| Genesis::from_json(genesis).and_then(|genesis| chain::born::genesis_hash(&genesis)))
+        .map_err(to_python)?;
+    Ok((py_bytes(py, &hash.0), py_bytes(py, &root.0)))
+}
+
+#[pyfunction]
+pub fn keccak256(py: Python<'_>, data: &[u8]) -> Py<PyBytes> {
+    py_bytes(py, &alloy_primitives::keccak256(data).0)
+}
+

@@ -1,0 +1,72 @@
+//! Answers from a snapshot, for Python: a whole JSON-RPC request in, the whole response out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use query::{Context, Request, Settings};
+
+use crate::errors::{NativeError, storage};
+
+/// Opens a snapshot a call. Works beside the writer, in its process or another.
+#[pyclass(frozen, module = "ethrex_node._native")]
+pub struct Reader {
+    database: state::Database,
+    spec: Arc<stf::ChainSpec>,
+    settings: Arc<Settings>,
+}
+
+#[pymethods]
+impl Reader {
+    /// Open a data folder read-only. It must hold a chain.
+    #[new]
+    #[pyo3(signature = (path))]
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        py.detach(|| {
+            let options = state::Options { read_only: true, ..Default::default() };
+            let database = state::Database::open(&path, &options).map_err(storage)?;
+            let text = database.snapshot().and_then(|snapshot| snapshot.spec_json()).map_err(storage)?;
+            let spec = serde_json::from_str(&text.unwrap_or_default())
+                .map_err(|error| NativeError::new_err(format!("stored chain configuration: {error}")))?;
+            Self::over(database, Arc::new(spec))
+        })
+    }
+
+    /// Answer one request object: (method index, or -1 - index for an error, response). None: Python shall look at it.
+    #[pyo3(signature = (request, allow = None))]
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        allow: Option<&[u8]>,
+    ) -> PyResult<Option<(isize, Bound<'py, PyBytes>)>> {
+        let answer = py.detach(|| -> Result<_, state::StateError> {
+            let Some(parsed) = Request::parse(request) else { return Ok(None) };
+            if allow.is_some_and(|allow| allow.get(parsed.index).is_none_or(|allowed| *allowed == 0)) {
+                return Ok(None);
+            }
+            let snapshot = Arc::new(self.database.snapshot()?);
+            let context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
+            Ok(parsed.answer(&context))
+        });
+        Ok(answer.map_err(storage)?.map(|answer| {
+            let index = answer.index as isize;
+            (if answer.failed { -1 - index } else { index }, PyBytes::new(py, &answer.body))
+        }))
+    }
+}
+
+impl Reader {
+    /// Over a database that is open already.
+    pub fn over(database: state::Database, spec: Arc<stf::ChainSpec>) -> PyResult<Self> {
+        let settings = Settings { network_id: spec.chain_id, ..Default::default() };
+        Ok(Self { database, spec, settings: Arc::new(settings) })
+    }
+}
+
+/// Methods that `Reader.answer` knows, in the order of their indexes: (name, weight).
+#[pyfunction]
+pub fn snapshot_methods() -> Vec<(&'static str, u8)> {
+    query::METHODS.iter().map(|method| (method.name, method.weight as u8)).collect()
+}
