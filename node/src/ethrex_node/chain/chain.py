@@ -1,0 +1,97 @@
+"""
+The chain of this node: executes blocks as candidates and moves the head.
+
+All writes go through one thread, one at a time: the native core holds the database and lets go of the GIL while it
+works. Listeners hear of a new head on the event loop, after it is committed. Which head to choose is not known here:
+that is the consensus client's word (``engine``), the dev producer's (``dev``) or an import's.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .. import _native
+from . import errors
+from .invalid import BadBlock, InvalidBlocks
+
+T = TypeVar("T")
+ZERO_HASH = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadChange:
+    """A new head: hashes of the blocks that left and that came, oldest first."""
+
+    head: _native.Head
+    reverted: tuple[bytes, ...]
+    applied: tuple[bytes, ...]
+
+
+class Chain:
+    """Lives as long as the node. `close` waits for the write in hand."""
+
+    def __init__(self, native: _native.Chain) -> None:
+        self.native = native
+        self.head = native.head()
+        self.invalid = InvalidBlocks()
+        self.listeners: list[Callable[[HeadChange], None]] = []
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._order = asyncio.Lock()
+
+    async def execute(self, block: bytes, block_hash: bytes, parent_hash: bytes) -> None:
+        """
+        Execute a block on its parent and check it. It is a candidate then, known to `set_head`.
+
+        Raises `BlockRejected`, `ParentUnknown`. A child of a bad block is bad without being looked at.
+        """
+        self._check_ancestor(block_hash, parent_hash)
+        try:
+            await self.write(lambda: self.native.execute(block))
+        except _native.BlockInvalid as error:
+            kind, message, _ = error.args
+            latest_valid = parent_hash if self.native.is_known(parent_hash) else ZERO_HASH
+            self.invalid.add(BadBlock(block_hash, block, kind, message, latest_valid))
+            raise errors.BlockRejected(kind, message, block_hash, latest_valid) from None
+        except _native.UnknownParent as error:
+            raise errors.ParentUnknown(error.args[0], error.args[1]) from None
+
+    def _check_ancestor(self, block_hash: bytes, parent_hash: bytes) -> None:
+        own = self.invalid.get(block_hash)
+        if own is not None:
+            raise errors.BlockRejected(own.kind, own.message, block_hash, own.latest_valid)
+        bad = self.invalid.get(parent_hash)
+        if bad is not None:
+            message = f"links to previously rejected block 0x{parent_hash.hex()}: {bad.message}"
+            self.invalid.add(BadBlock(block_hash, b"", bad.kind, message, bad.latest_valid))
+            raise errors.BlockRejected(bad.kind, message, block_hash, bad.latest_valid)
+
+    async def set_head(self, head: bytes, safe: bytes = ZERO_HASH, finalized: bytes = ZERO_HASH) -> HeadChange:
+        """Commit the branch that ends in `head`, take back what is not below it, tell the listeners."""
+        reverted, applied = await self.write(lambda: self.native.set_head(head, safe, finalized))
+        return self._announce(reverted, applied)
+
+    async def import_blocks(self, chunk: bytes) -> _native.ImportReport:
+        """Append blocks (concatenated RLP) to the head; stops at the first bad one and says which."""
+        before = self.head.number
+        report = await self.write(lambda: self.native.import_blocks(chunk))
+        applied = [self.native.canonical_hash(number) for number in range(before + 1, self.native.head().number + 1)]
+        self._announce([], [block_hash for block_hash in applied if block_hash is not None])
+        return report
+
+    def _announce(self, reverted: Sequence[bytes], applied: Sequence[bytes]) -> HeadChange:
+        self.head = self.native.head()
+        change = HeadChange(self.head, tuple(reverted), tuple(applied))
+        if reverted or applied:
+            for listener in self.listeners:
+                listener(change)
+        return change
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """Run native work on the writer's thread, in order of arrival."""
+        async with self._order:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def close(self) -> None:
+        self._writer.shutdown(wait=True)
