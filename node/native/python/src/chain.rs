@@ -188,12 +188,13 @@ impl Chain {
         let number = tip.header.number + 1;
         let fork = spec.fork(number, timestamp, spec.terminal_total_difficulty.is_some());
         let blobs = spec.blob_params(timestamp).filter(|_| fork >= stf::Fork::Cancun);
+        let excess = stf::header::excess_blob_gas(spec, fork, timestamp, &tip.header);
         Ok(NextBlock {
             number,
             fork: fork.name(),
             gas_limit: tip.header.gas_limit,
-            base_fee_per_gas: stf::next_base_fee(spec, &tip.header).unwrap_or_default(),
-            blob_base_fee: stf::next_blob_base_fee(spec, &tip.header, timestamp),
+            base_fee_per_gas: stf::header::base_fee(fork, &tip.header).unwrap_or_default(),
+            blob_base_fee: excess.zip(blobs).map_or(0, |(excess, blobs)| blob_price(excess, blobs)),
             max_blobs: blobs.map_or(0, |blobs| blobs.max),
         })
     }
@@ -275,6 +276,10 @@ impl Chain {
         chain.settle().map_err(to_python)?;
         Ok(chain)
     }
+}
+
+fn blob_price(excess: u64, blobs: stf::BlobParams) -> u128 {
+    alloy_eips::eip4844::fake_exponential(1, u128::from(excess), u128::from(blobs.base_fee_update_fraction))
 }
 
 type Hashes = Vec<Py<PyBytes>>;
