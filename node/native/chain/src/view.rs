@@ -133,11 +133,11 @@ impl revm::Database for View {
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ReadError> {
         self.codes.get(&hash, || {
             if let Some(code) = self.layers.iter().find_map(|layer| layer.changes.codes.get(&hash)) {
-                return Ok(Bytecode::new_raw(code.clone()));
+                return Ok(stf::source::bytecode(code.clone()));
             }
             let missing = || StateError::Corrupt(format!("code {hash} is missing"));
             let code = self.snapshot.code(&hash)?.ok_or_else(missing)?;
-            Ok(Bytecode::new_raw(Bytes::copy_from_slice(code)))
+            Ok(stf::source::bytecode(Bytes::copy_from_slice(code)))
         })
     }
 

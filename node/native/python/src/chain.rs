@@ -322,9 +322,3 @@ pub fn genesis_hash(py: Python<'_>, genesis: &[u8]) -> PyResult<(Py<PyBytes>, Py
         .map_err(to_python)?;
     Ok((py_bytes(py, &hash.0), py_bytes(py, &root.0)))
 }
-
-#[pyfunction]
-pub fn keccak256(py: Python<'_>, data: &[u8]) -> Py<PyBytes> {
-    py_bytes(py, &alloy_primitives::keccak256(data).0)
-}
-

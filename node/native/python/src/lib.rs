@@ -2,6 +2,8 @@
 
 mod chain;
 mod errors;
+mod payload;
+mod reader;
 mod transaction;
 mod vectors;
 
@@ -27,8 +29,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<chain::NextBlock>()?;
     module.add_class::<chain::ImportReport>()?;
     module.add_class::<chain::Built>()?;
+    module.add_class::<reader::Reader>()?;
     module.add_class::<transaction::Transaction>()?;
+    module.add("PayloadInvalid", module.py().get_type::<payload::PayloadInvalid>())?;
     module.add_function(wrap_pyfunction!(chain::genesis_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(payload::payload_to_block, module)?)?;
+    module.add_function(wrap_pyfunction!(payload::block_to_payload, module)?)?;
+    module.add_function(wrap_pyfunction!(payload::block_to_payload_body, module)?)?;
+    module.add_function(wrap_pyfunction!(reader::snapshot_methods, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::admit_transactions, module)?)?;
     vectors::register(module)
 }

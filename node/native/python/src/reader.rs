@@ -26,9 +26,10 @@ impl Reader {
         py.detach(|| {
             let options = state::Options { read_only: true, ..Default::default() };
             let database = state::Database::open(&path, &options).map_err(storage)?;
-            let text = database.snapshot().and_then(|snapshot| snapshot.spec_json()).map_err(storage)?;
-            let spec = serde_json::from_str(&text.unwrap_or_default())
+            let snapshot = database.snapshot().map_err(storage)?;
+            let spec = serde_json::from_slice(snapshot.spec_json().map_err(storage)?.unwrap_or_default())
                 .map_err(|error| NativeError::new_err(format!("stored chain configuration: {error}")))?;
+            drop(snapshot);
             Self::over(database, Arc::new(spec))
         })
     }
@@ -46,7 +47,7 @@ impl Reader {
             if allow.is_some_and(|allow| allow.get(parsed.index).is_none_or(|allowed| *allowed == 0)) {
                 return Ok(None);
             }
-            let snapshot = Arc::new(self.database.snapshot()?);
+            let snapshot = self.database.snapshot()?;
             let context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
             Ok(parsed.answer(&context))
         });

@@ -134,6 +134,37 @@ impl Transaction {
         PyBytes::new(py, &self.0.block_form())
     }
 
+    /// The object that eth_getTransactionByHash gives for a pooled transaction.
+    #[getter]
+    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let json = query::pooled_json(&self.0.block_form(), &self.0.hash, &self.0.sender)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    /// One line, as txpool_inspect has it.
+    #[getter]
+    fn summary(&self) -> String {
+        let transaction = &self.0.transaction;
+        let to = transaction.to().map_or_else(|| "contract creation".to_owned(), |to| to.to_string().to_lowercase());
+        let (value, gas, price) = (transaction.value(), transaction.gas_limit(), transaction.max_fee_per_gas());
+        format!("{to}: {value} wei + {gas} gas × {price} wei")
+    }
+
+    /// The same transaction as if `sender` had signed it: for impersonated accounts of a dev chain.
+    fn with_sender(&self, sender: &[u8]) -> PyResult<Self> {
+        let pooled = &self.0;
+        Ok(Self(Arc::new(PoolTransaction {
+            transaction: pooled.transaction.clone(),
+            sender: crate::chain::address(sender, "sender")?,
+            hash: pooled.hash,
+            raw: pooled.raw.clone(),
+            sidecar: pooled.sidecar.clone(),
+            size: pooled.size,
+            authorities: pooled.authorities.clone(),
+        })))
+    }
+
     /// (intrinsic gas, floor gas of EIP-7623) under the rules of `fork`.
     fn intrinsic_gas(&self, fork: &str) -> PyResult<(u64, u64)> {
         let fork =

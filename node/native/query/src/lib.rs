@@ -26,6 +26,7 @@ pub mod tries;
 pub mod web3;
 
 pub use context::{Context, Edition, Pending, PendingBlock, Settings, SyncProgress};
+pub use encode::transaction::pooled_json;
 pub use error::RpcError;
 pub use request::{Answer, Request, answer, call};
 pub use table::{METHODS, Method, Weight};

@@ -55,6 +55,13 @@ pub fn pooled_transaction(
     fields(object, transaction, hash, sender, None)
 }
 
+/// [`pooled_transaction`] of EIP-2718 bytes, as JSON of its own.
+pub fn pooled_json(raw: &[u8], hash: &B256, sender: &Address) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(800);
+    pooled_transaction(&mut out, &Transaction::decode(raw)?, hash, sender, true)?;
+    Ok(out)
+}
+
 fn without_place(object: &mut Object<'_>, with_timestamp: bool) {
     object.null("blockHash");
     object.null("blockNumber");
