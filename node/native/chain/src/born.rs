@@ -54,9 +54,10 @@ pub fn ensure(database: &Database, genesis: &Genesis, spec: &ChainSpec) -> Resul
         codes: first.codes,
         ..Default::default()
     };
-    let storage_nodes = first.storage_nodes.into_iter().map(|(account, log)| {
-        (account, StorageNodes { cleared: false, nodes: log.into_sorted() })
-    });
+    let storage_nodes = first
+        .storage_nodes
+        .into_iter()
+        .map(|(account, log)| (account, StorageNodes { cleared: false, nodes: log.into_sorted() }));
     let commit = Commit {
         blocks: vec![Arc::new(stored)],
         account_nodes: first.account_nodes.into_sorted(),
@@ -69,7 +70,10 @@ pub fn ensure(database: &Database, genesis: &Genesis, spec: &ChainSpec) -> Resul
 
 fn first_state(genesis: &Genesis) -> Result<FirstState, ChainError> {
     let alloc: Vec<_> = genesis.alloc.iter().collect();
-    let mut accounts = alloc.par_iter().map(|(address, account)| first_account(address, account)).collect::<Result<Vec<_>, ChainError>>()?;
+    let mut accounts = alloc
+        .par_iter()
+        .map(|(address, account)| first_account(address, account))
+        .collect::<Result<Vec<_>, ChainError>>()?;
     accounts.par_sort_unstable_by_key(|first| first.hash);
     let mut trie = Trie::empty();
     let mut account_nodes = NodeLog::new();

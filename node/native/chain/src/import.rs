@@ -99,8 +99,8 @@ impl Chain {
         let snapshot = self.database.snapshot()?;
         let mut unknown = Vec::with_capacity(blocks.len());
         for block in blocks {
-            let known = unknown.is_empty()
-                && snapshot.canonical_hash(block.header.number)? == Some(block.header.hash_slow());
+            let known =
+                unknown.is_empty() && snapshot.canonical_hash(block.header.number)? == Some(block.header.hash_slow());
             if known { report.known += 1 } else { unknown.push(block) }
         }
         Ok(unknown)
@@ -183,7 +183,8 @@ fn split(chunk: &[u8]) -> (Vec<Block>, ImportReport) {
             Ok(header) if header.list => rest.len() - after.len() + header.payload_length,
             Err(alloy_rlp::Error::InputTooShort) => break,
             Ok(_) => {
-                report.stopped = Some(ChainError::Undecodable(BlockError::Malformed(alloy_rlp::Error::UnexpectedString)));
+                report.stopped =
+                    Some(ChainError::Undecodable(BlockError::Malformed(alloy_rlp::Error::UnexpectedString)));
                 break;
             }
             Err(error) => {

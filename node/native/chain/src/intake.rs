@@ -108,9 +108,7 @@ fn part(envelope: Envelope) -> (Transaction, Option<BlobTransactionSidecarVarian
 /// Versioned hashes against commitments, proofs against blobs (EIP-4844 or EIP-7594 cell proofs).
 fn check_blobs(transaction: &Transaction, sidecar: &BlobTransactionSidecarVariant) -> Result<(), IntakeError> {
     let hashes = transaction.blob_versioned_hashes().unwrap_or_default();
-    sidecar
-        .validate(hashes, EnvKzgSettings::Default.get())
-        .map_err(|error| IntakeError::Blobs(error.to_string()))
+    sidecar.validate(hashes, EnvKzgSettings::Default.get()).map_err(|error| IntakeError::Blobs(error.to_string()))
 }
 
 impl PoolTransaction {
@@ -150,6 +148,8 @@ pub fn blob_parts(transaction: &PoolTransaction) -> Vec<BlobParts<'_>> {
         .iter()
         .zip(sidecar.commitments())
         .enumerate()
-        .map(|(i, (blob, commitment))| (blob.as_slice(), commitment.as_slice(), proofs[i * each..(i + 1) * each].to_vec()))
+        .map(|(i, (blob, commitment))| {
+            (blob.as_slice(), commitment.as_slice(), proofs[i * each..(i + 1) * each].to_vec())
+        })
         .collect()
 }

@@ -67,9 +67,10 @@ impl MergedNodes {
     }
 
     pub fn into_sorted(self) -> (Nodes, Vec<(B256, StorageNodes)>) {
-        let storage = self.storage.into_iter().map(|(account, (cleared, nodes))| {
-            (account, StorageNodes { cleared, nodes: nodes.into_iter().collect() })
-        });
+        let storage = self
+            .storage
+            .into_iter()
+            .map(|(account, (cleared, nodes))| (account, StorageNodes { cleared, nodes: nodes.into_iter().collect() }));
         (self.accounts.into_iter().collect(), storage.collect())
     }
 }

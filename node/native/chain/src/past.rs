@@ -3,8 +3,8 @@
 //! Old trie nodes are not kept on disk; the values are (history). The cost grows with the number of keys changed since,
 //! and what is computed is checked against the block's own root by whoever asked.
 
-use alloy_primitives::{B256, U256};
 use alloy_primitives::map::HashMap;
+use alloy_primitives::{B256, U256};
 use state::{FlatAccount, Snapshot, StorageNodes};
 use stf::trie::{NodeLog, Trie};
 

@@ -23,8 +23,7 @@ fn item(receipt: &Receipt, out: &mut Vec<u8>) {
     let status = receipt.status_or_post_state();
     let (kind, gas, logs) = (receipt.ty(), receipt.cumulative_gas_used(), receipt.logs());
     let logs_header = Header { list: true, payload_length: logs.iter().map(Encodable::length).sum() };
-    let payload_length =
-        kind.length() + status.length() + gas.length() + logs_header.length_with_payload();
+    let payload_length = kind.length() + status.length() + gas.length() + logs_header.length_with_payload();
     Header { list: true, payload_length }.encode(out);
     kind.encode(out);
     status.encode(out);

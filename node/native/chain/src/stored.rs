@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::layer::MergedNodes;
 use alloy_consensus::BlockBody;
 use alloy_primitives::{Address, B256, U256};
 use alloy_rlp::Decodable;
 use state::{BlockRef, Commit, StateError, StoredBlock, log_key};
-use crate::layer::MergedNodes;
 use stf::block::Ancestor;
 use stf::{Block, BlockError, ChainSpec, ExecuteError, Executed, Header, Transaction};
 

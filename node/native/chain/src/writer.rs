@@ -18,11 +18,11 @@ use crate::codes::CodeCache;
 use crate::error::ChainError;
 use crate::genesis::Genesis;
 use crate::import::InFlight;
+use crate::intake::{self, PoolTransaction};
 use crate::layer::Layer;
 use crate::past::Past;
 use crate::roots::HeadTries;
 use crate::view::{BaseTries, View};
-use crate::intake::{self, PoolTransaction};
 use crate::{born, stored};
 
 /// Candidates kept below the head before they are forgotten: deeper branches are executed again from their blocks.

@@ -11,8 +11,18 @@ use state::StateError;
 create_exception!(_native, NativeError, PyException, "An error of the native core.");
 create_exception!(_native, BlockInvalid, NativeError, "The block breaks a rule: args are kind, message, block hash.");
 create_exception!(_native, UnknownParent, NativeError, "The parent is not known: args are message, parent hash.");
-create_exception!(_native, UnknownBlock, NativeError, "A block that is asked for is not known: args are message, hash.");
-create_exception!(_native, GenesisError, NativeError, "The genesis file is wrong, or the data folder is of another one.");
+create_exception!(
+    _native,
+    UnknownBlock,
+    NativeError,
+    "A block that is asked for is not known: args are message, hash."
+);
+create_exception!(
+    _native,
+    GenesisError,
+    NativeError,
+    "The genesis file is wrong, or the data folder is of another one."
+);
 create_exception!(_native, StorageError, NativeError, "The disk or the database: args are kind, message.");
 
 /// The exception for an error of the writer.
@@ -24,7 +34,9 @@ pub fn to_python(error: ChainError) -> PyErr {
         ChainError::UnknownParent { parent, .. } => UnknownParent::new_err((message, bytes(&parent))),
         ChainError::UnknownBlock(hash) => UnknownBlock::new_err((message, bytes(&hash))),
         ChainError::Genesis(_) | ChainError::OtherGenesis { .. } => GenesisError::new_err(message),
-        ChainError::TooOld(_) | ChainError::Unbuildable(_) | ChainError::Interpreter(_) => NativeError::new_err(message),
+        ChainError::TooOld(_) | ChainError::Unbuildable(_) | ChainError::Interpreter(_) => {
+            NativeError::new_err(message)
+        }
         ChainError::Storage(error) => storage(error),
         ChainError::Trie(_) => StorageError::new_err(("Corrupt", message)),
     }

@@ -24,9 +24,8 @@ pub fn payload_to_block(
     parent_beacon_root: Option<&[u8]>,
     requests: Option<Vec<Vec<u8>>>,
 ) -> PyResult<HashAndBlock> {
-    let versioned_hashes: Option<Vec<B256>> = versioned_hashes
-        .map(|list| list.iter().map(|bytes| hash(bytes, "versioned hash")).collect())
-        .transpose()?;
+    let versioned_hashes: Option<Vec<B256>> =
+        versioned_hashes.map(|list| list.iter().map(|bytes| hash(bytes, "versioned hash")).collect()).transpose()?;
     let requests: Option<Vec<Bytes>> = requests.map(|list| list.into_iter().map(Bytes::from).collect());
     let beside = Beside {
         versioned_hashes: versioned_hashes.as_deref(),

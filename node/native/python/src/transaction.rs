@@ -77,7 +77,9 @@ impl Transaction {
     #[getter]
     fn cost<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.0.cost() {
-            Some(cost) if cost <= alloy_primitives::U256::from(u128::MAX) => Ok(cost.to::<u128>().into_pyobject(py)?.into_any()),
+            Some(cost) if cost <= alloy_primitives::U256::from(u128::MAX) => {
+                Ok(cost.to::<u128>().into_pyobject(py)?.into_any())
+            }
             Some(cost) => python_int(py, &cost.to_be_bytes::<32>()),
             None => python_int(py, &[0xff; 33]),
         }
@@ -167,8 +169,7 @@ impl Transaction {
 
     /// (intrinsic gas, floor gas of EIP-7623) under the rules of `fork`.
     fn intrinsic_gas(&self, fork: &str) -> PyResult<(u64, u64)> {
-        let fork =
-            Fork::from_name(fork).ok_or_else(|| PyValueError::new_err(format!("{fork:?} is not a fork")))?;
+        let fork = Fork::from_name(fork).ok_or_else(|| PyValueError::new_err(format!("{fork:?} is not a fork")))?;
         Ok(stf::intrinsic_gas(&self.0.transaction, fork))
     }
 
