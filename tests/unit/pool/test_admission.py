@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from ethrex_node.pool import errors, rules
 
 from .transactions import GWEI, RULES, FakeTransaction, Ledger, address, make

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from ethrex_node import pool as pools
 from ethrex_node.pool import errors, rules
 

@@ -245,5 +245,3 @@ def _number(value: Any) -> int:
     if isinstance(value, bool) or number < 0:
         raise errors.InvalidParams(f"{value!r} is not a number from 0 on")
     return number
-
-

@@ -200,7 +200,9 @@ class Pool:
 
     def best(self) -> Iterator[rules.Transaction]:
         """Pending transactions, best paying first, nonces of a sender in order."""
-        return order.best_first(self.senders.values(), self.block_rules.base_fee_wei, self.block_rules.blob_base_fee_wei)
+        return order.best_first(
+            self.senders.values(), self.block_rules.base_fee_wei, self.block_rules.blob_base_fee_wei
+        )
 
     def counts(self) -> tuple[int, int]:
         """(pending, queued)."""
