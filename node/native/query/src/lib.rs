@@ -3,11 +3,13 @@
 //! Walk with a request: [`request`] reads it and finds its method in the [`table`]; the method reads its [`params`],
 //! looks up what it needs in the [`context`]'s snapshot, and writes the result with [`json`]. Blocks are not decoded for
 //! that: [`records`] reads their RLP in place, [`encode`] turns it into JSON. Sockets, batches and limits of the
-//! connection are the server's; the pool and the chain's writer are not known here.
+//! connection are the server's; the pool and the chain's writer are not known here. Methods that run the EVM are in
+//! [`calls`].
 #![forbid(unsafe_code)]
 
 pub mod block_id;
 pub mod blocks;
+pub mod calls;
 pub mod context;
 pub mod debug;
 pub mod encode;

@@ -10,7 +10,7 @@ extern crate alloc;
 
 pub mod block;
 pub mod changes;
-mod constantinople;
+pub mod constantinople;
 mod dao;
 mod difficulty;
 pub mod environment;
@@ -23,7 +23,7 @@ pub mod memory;
 pub mod ommers;
 pub mod overlay;
 pub mod requests;
-mod rewards;
+pub mod rewards;
 pub mod senders;
 pub mod signature;
 pub mod source;
