@@ -79,7 +79,7 @@ struct Eip1898<'a> {
 
 impl Argument for BlockId {
     fn read(json: &str) -> Result<Self, String> {
-        if json.starts_with('{') {
+        if json.starts_with('{') || json == "null" {
             return read_object(json);
         }
         let text = unquote(json).ok_or_else(|| wrong_type(params::kind(json), "string"))?;
@@ -95,13 +95,17 @@ impl Argument for BlockId {
 }
 
 fn read_object(json: &str) -> Result<BlockId, String> {
-    let object: Eip1898<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    // What cannot be read as an object geth tries to read as a string.
+    let unreadable = |_| wrong_type("object", "string");
+    let object: Option<Eip1898<'_>> = serde_json::from_str(json).map_err(|_| unreadable(String::new()))?;
+    let object = object.unwrap_or_default();
     match (object.block_number, object.block_hash) {
         (Some(_), Some(_)) => Err("cannot specify both BlockHash and BlockNumber, choose one or the other".into()),
         (None, None) => Err("must specify either BlockHash or BlockNumber".into()),
-        (Some(number), None) => Ok(BlockTag::read(number.get())?.into()),
+        (Some(number), None) => Ok(BlockTag::read(number.get()).map_err(unreadable)?.into()),
         (None, Some(hash)) => {
-            Ok(BlockId::Hash { hash: B256::read(hash.get())?, require_canonical: object.require_canonical })
+            let hash = B256::read(hash.get()).map_err(unreadable)?;
+            Ok(BlockId::Hash { hash, require_canonical: object.require_canonical })
         }
     }
 }
@@ -142,5 +146,8 @@ mod tests {
         let both = format!(r#"{{"blockHash":"{hash}","blockNumber":"0x1"}}"#);
         assert!(BlockId::read(&both).unwrap_err().starts_with("cannot specify both"));
         assert!(BlockId::read("{}").unwrap_err().starts_with("must specify either"));
+        assert!(BlockId::read("null").unwrap_err().starts_with("must specify either"));
+        let unreadable = BlockId::read(r#"{"blockHash":"0x12"}"#).unwrap_err();
+        assert_eq!(unreadable, "json: cannot unmarshal object into Go value of type string");
     }
 }

@@ -69,9 +69,10 @@ pub fn block_rlp(header: &[u8], body: &[u8]) -> Result<Vec<u8>, RpcError> {
 pub fn get_raw_receipts(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
     let id: BlockId = params.required(0)?;
 
-    let receipts = match find(context, id, "receipts of block")? {
+    let receipts = match context.find(id)? {
         None => {
-            json::null(out);
+            // As in geth: no list for a number, an empty one for a hash.
+            out.extend_from_slice(if matches!(id, BlockId::Tag(_)) { b"null" } else { b"[]" });
             return Ok(());
         }
         Some(Found::Stored { number, hash }) => context.receipts_rlp(number, &hash)?,

@@ -57,10 +57,11 @@ struct Fields<'a> {
 
 impl Argument for Filter {
     fn read(json: &str) -> Result<Self, String> {
-        if !json.starts_with('{') {
+        if !json.starts_with('{') && json != "null" {
             return Err(wrong_type(kind(json), "filters.input"));
         }
-        let fields: Fields<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let fields: Option<Fields<'_>> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let fields = fields.unwrap_or_default();
         let tag = |raw: Option<&RawValue>| raw.map(|raw| BlockTag::read(raw.get())).transpose();
         let (from, to) = (tag(fields.from_block)?, tag(fields.to_block)?);
         let blocks = match fields.block_hash {
@@ -68,12 +69,17 @@ impl Argument for Filter {
             Some(_) if from.is_some() || to.is_some() => {
                 return Err("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other".into());
             }
-            Some(raw) => Blocks::Hash(B256::read(raw.get())?),
+            Some(raw) => Blocks::Hash(B256::read(raw.get()).map_err(|reason| of_field(&reason, "blockHash"))?),
         };
         let addresses = fields.address.map_or_else(|| Ok(Vec::new()), |raw| read_addresses(raw.get()))?;
         let topics = fields.topics.map_or_else(|| Ok(Vec::new()), |raw| read_topics(raw.get()))?;
         Ok(Self { blocks, criteria: Criteria { addresses, topics } })
     }
+}
+
+/// Go names the member that it could not read.
+fn of_field(reason: &str, field: &str) -> String {
+    reason.replace("Go value of type", &format!("Go struct field input.{field} of type"))
 }
 
 fn read_addresses(json: &str) -> Result<Vec<Address>, String> {
@@ -102,14 +108,18 @@ fn read_topic(json: &str) -> Result<B256, String> {
 }
 
 fn read_hex<const N: usize>(json: &str, what: &str) -> Result<[u8; N], String> {
-    let bytes = params::parse_bytes(unquote(json).unwrap_or_default())?;
+    let bytes = match unquote(json).unwrap_or_default() {
+        "" => return Err("empty hex string".into()),
+        text => params::parse_bytes(text)?,
+    };
     let length = bytes.len();
     let wrong = |_| format!("hex has invalid length {length} after decoding; expected {N} for {what}");
     bytes.try_into().map_err(wrong)
 }
 
 fn read_topics(json: &str) -> Result<Vec<Vec<B256>>, String> {
-    let positions = params::read_list(json, "[]interface {}", |position| Ok(position.to_owned()))?;
+    let positions = params::read_list(json, "[]interface {}", |position| Ok(position.to_owned()));
+    let positions = positions.map_err(|reason| of_field(&reason, "topics"))?;
     if positions.len() > MAX_TOPICS {
         return Err("exceed max topics".into());
     }

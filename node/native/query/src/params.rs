@@ -82,16 +82,19 @@ pub fn unquote(json: &str) -> Option<&str> {
     json.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// The digits after `0x`.
+/// The digits after `0x`. Nothing at all counts as no digits.
 pub fn hex_digits(text: &str) -> Result<&str, &'static str> {
     if text.is_empty() {
-        return Err("empty hex string");
+        return Ok(text);
     }
     text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or("hex string without 0x prefix")
 }
 
 /// A number of at most 256 bits, without leading zeros.
 pub fn parse_256(text: &str) -> Result<U256, &'static str> {
+    if text.is_empty() {
+        return Err("empty hex string");
+    }
     let digits = hex_digits(text)?;
     match digits.as_bytes() {
         [] => return Err("hex string \"0x\""),
@@ -121,23 +124,22 @@ pub fn parse_bytes(text: &str) -> Result<Vec<u8>, &'static str> {
     hex::decode(digits).map_err(|_| "invalid hex string")
 }
 
-/// Bytes of one length.
+/// Bytes of one length. That a length is wrong geth says without naming the type twice.
 pub fn parse_fixed<const N: usize>(text: &str, go_type: &str) -> Result<[u8; N], String> {
-    let digits = hex_digits(text)?;
+    let digits = hex_digits(text).map_err(|reason| wrong_type(reason, go_type))?;
     if digits.len() % 2 == 1 {
-        return Err("hex string of odd length".into());
+        return Err(wrong_type("hex string of odd length", go_type));
     }
     if digits.len() != 2 * N {
         return Err(format!("hex string has length {}, want {} for {go_type}", digits.len(), 2 * N));
     }
     let mut bytes = [0; N];
-    hex::decode_to_slice(digits, &mut bytes).map_err(|_| "invalid hex string")?;
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| wrong_type("invalid hex string", go_type))?;
     Ok(bytes)
 }
 
 fn read_fixed<const N: usize>(json: &str, go_type: &str) -> Result<[u8; N], String> {
-    let text = unquote(json).ok_or_else(|| wrong_type("non-string", go_type))?;
-    parse_fixed(text, go_type).map_err(|reason| wrong_type(&reason, go_type))
+    parse_fixed(unquote(json).ok_or_else(|| wrong_type("non-string", go_type))?, go_type)
 }
 
 impl Argument for Address {
@@ -159,10 +161,13 @@ impl Argument for Bytes {
     }
 }
 
-/// A quantity that counts or indexes.
+/// A quantity that counts or indexes. An empty string counts as zero, as in geth.
 impl Argument for u64 {
     fn read(json: &str) -> Result<Self, String> {
         let text = unquote(json).ok_or_else(|| wrong_type("non-string", "hexutil.Uint"))?;
+        if text.is_empty() {
+            return Ok(0);
+        }
         parse_64(text).map_err(|reason| wrong_type(reason, "hexutil.Uint"))
     }
 }
@@ -179,7 +184,8 @@ impl Argument for bool {
 
 impl Argument for String {
     fn read(json: &str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|_| wrong_type(kind(json), "string"))
+        let text: Option<Self> = serde_json::from_str(json).map_err(|_| wrong_type(kind(json), "string"))?;
+        Ok(text.unwrap_or_default())
     }
 }
 
@@ -234,15 +240,10 @@ mod tests {
         let go = "json: cannot unmarshal";
         for (json, reason) in [
             ("1", format!("{go} non-string into Go value of type common.Address")),
-            ("\"\"", format!("{go} empty hex string into Go value of type common.Address")),
+            ("\"\"", "hex string has length 0, want 40 for common.Address".into()),
             ("\"abcd\"", format!("{go} hex string without 0x prefix into Go value of type common.Address")),
             ("\"0xabc\"", format!("{go} hex string of odd length into Go value of type common.Address")),
-            (
-                "\"0xabcd\"",
-                format!(
-                    "{go} hex string has length 4, want 40 for common.Address into Go value of type common.Address"
-                ),
-            ),
+            ("\"0xabcd\"", "hex string has length 4, want 40 for common.Address".into()),
         ] {
             assert_eq!(Address::read(json).unwrap_err(), reason);
         }
@@ -276,5 +277,9 @@ mod tests {
         assert_eq!(Vec::<f64>::read("[1, 2.5]").unwrap(), [1.0, 2.5]);
         assert!(Vec::<f64>::read("7").unwrap_err().contains("number into Go value of type []float64"));
         assert_eq!(Bytes::read("\"0x0a\"").unwrap(), Bytes::from_static(&[10]));
+        assert_eq!(
+            (Bytes::read("\"\""), u64::read("\"\""), String::read("null")),
+            (Ok(Bytes::new()), Ok(0), Ok("".into()))
+        );
     }
 }

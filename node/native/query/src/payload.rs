@@ -103,7 +103,7 @@ struct LogsBloom(Bloom);
 impl Argument for LogsBloom {
     fn read(json: &str) -> Result<Self, String> {
         let text = unquote(json).ok_or_else(|| wrong_type("non-string", "types.Bloom"))?;
-        Ok(Self(Bloom::from(parse_fixed::<256>(text, "types.Bloom")?)))
+        parse_fixed::<256>(text, "types.Bloom").map(|bytes| Self(Bloom::from(bytes)))
     }
 }
 

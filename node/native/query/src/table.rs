@@ -108,6 +108,20 @@ pub static METHODS: &[Method] = &[
     method("eth_getHeaderByNumber", &["block"], Light, eth::blocks::get_header_by_number, "A block's header."),
     method("eth_getHeaderByHash", &["hash"], Light, eth::blocks::get_header_by_hash, "A block's header."),
     method(
+        "eth_getBlockAccessList",
+        &["block"],
+        Light,
+        eth::blocks::get_access_list,
+        "What a block's execution touched (EIP-7928); no block of a known fork has it.",
+    ),
+    method(
+        "debug_getRawBlockAccessList",
+        &["block"],
+        Light,
+        eth::blocks::get_access_list,
+        "What a block's execution touched (EIP-7928), as RLP; no block of a known fork has it.",
+    ),
+    method(
         "eth_getBlockTransactionCountByNumber",
         &["block"],
         Light,
@@ -224,7 +238,7 @@ pub static METHODS: &[Method] = &[
     method("eth_blobBaseFee", &[], Light, eth::fees::blob_base_fee, "The price of blob gas in the newest block."),
     method(
         "eth_feeHistory",
-        &["count", "newest", "percentiles?"],
+        &["count", "newest", "percentiles"],
         Heavy,
         eth::fees::fee_history,
         "Base fees, gas used and tips of recent blocks.",

@@ -344,6 +344,8 @@ fn the_chain_tells_what_it_is() {
     assert_eq!(chain.call("eth_getHeaderByNumber", json!(["0x1"])).unwrap()["hash"], json!(chain.hash(1)));
     assert_eq!(chain.call("eth_getHeaderByHash", json!([B256::ZERO])), Ok(Value::Null));
     assert_eq!(chain.call("debug_chainConfig", json!([])).unwrap()["chainId"], json!(7));
+    assert_eq!(chain.call("eth_getBlockAccessList", json!(["0x9"])), Ok(Value::Null));
+    assert!(chain.call("eth_getBlockAccessList", json!(["0x1"])).unwrap_err().starts_with("-32001:"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::block_id::{BlockId, BlockTag};
 use crate::blocks::Found;
 use crate::context::Context;
 use crate::encode::block::{self, Transactions};
-use crate::error::RpcError;
+use crate::error::{self, RpcError};
 use crate::json;
 use crate::params::Params;
 use crate::records::Body;
@@ -88,6 +88,22 @@ fn write_header(context: &Context, found: Option<Found>, out: &mut Vec<u8>) -> R
         Some(Found::Stored { number, hash }) => block::header(out, &context.header(number, &hash)?, Some(&hash)),
     }
     Ok(())
+}
+
+/// `eth_getBlockAccessList` and `debug_getRawBlockAccessList`: no fork that is known here has access lists of blocks.
+pub fn get_access_list(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
+    let id: BlockId = params.required(0)?;
+
+    match context.find(id)? {
+        None => {
+            json::null(out);
+            Ok(())
+        }
+        Some(_) => {
+            let message = "the block has no access list: EIP-7928 is not active";
+            Err(RpcError::new(error::RESOURCE_NOT_FOUND, message))
+        }
+    }
 }
 
 pub fn get_transaction_count_by_number(

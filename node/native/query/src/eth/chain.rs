@@ -29,20 +29,25 @@ pub fn syncing(context: &Context, _: &Params<'_>, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-/// Blocks, receipts, state and the indexes go back to the first block; proofs reach as far as the setting says.
+/// What was pruned is pruned up to a block; proofs reach a number of blocks below the head.
 pub fn capabilities(context: &Context, _: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
     let head = context.head()?;
+    let snapshot = &context.snapshot;
+    let (state, bodies, receipts) =
+        (snapshot.earliest_state()?, snapshot.earliest_body()?, snapshot.earliest_receipts()?);
     let proof_blocks = context.settings.proof_blocks;
+    let oldest_proof = state.max((head.number + 1).saturating_sub(proof_blocks));
 
     let mut object = Object::open(out);
     let mut tip = Object::open(object.key("head"));
     tip.quantity("number", head.number);
     tip.data("hash", &head.hash[..]);
     tip.close();
-    for name in ["state", "tx", "logs", "receipts", "blocks"] {
-        resource(object.key(name), 0, None);
+    let kept = [("state", state), ("tx", bodies), ("logs", receipts), ("receipts", receipts), ("blocks", bodies)];
+    for (name, oldest) in kept {
+        resource(object.key(name), oldest, None);
     }
-    resource(object.key("stateproofs"), (head.number + 1).saturating_sub(proof_blocks), Some(proof_blocks));
+    resource(object.key("stateproofs"), oldest_proof, Some(proof_blocks));
     object.close();
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! Fees: what they were, what they will be, what to offer.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use alloy_primitives::B256;
 use stf::Header;
 
 use crate::block_id::{BlockId, BlockTag};
 use crate::blocks::Found;
-use crate::context::Context;
+use crate::context::{Context, PendingBlock};
 use crate::error::RpcError;
 use crate::fees;
 use crate::json::{self, Object};
-use crate::params::{Argument, Params, parse_64, unquote, wrong_type};
+use crate::params::{Argument, Params, unquote};
 use crate::records::{Body, Receipts};
 
 /// Blocks that one `eth_feeHistory` covers at most, as in geth.
@@ -26,6 +26,8 @@ const IGNORED_BELOW: u128 = 2;
 /// ... and of them the one above this share.
 const PERCENTILE: usize = 60;
 const MAX_TIP: u128 = 500_000_000_000;
+/// What a block counts as whose tips say nothing: the least that geth's miner takes.
+const LEAST_TIP: u128 = 1_000_000;
 
 pub fn gas_price(context: &Context, _: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
     let base_fee = context.head_header()?.base_fee_per_gas.unwrap_or_default();
@@ -82,8 +84,11 @@ fn sample_tips(context: &Context, mut number: u64) -> Result<u128, RpcError> {
         let mut lowest = lowest_tips(context, number)?;
         left -= 1;
         number -= 1;
+        if lowest.is_empty() {
+            lowest.push(LEAST_TIP);
+        }
         // A block that says little is no sample: another one may be taken for it.
-        if lowest.len() <= 1 && extra > 0 {
+        if lowest.len() == 1 && extra > 0 {
             extra -= 1;
             left += 1;
         }
@@ -91,7 +96,7 @@ fn sample_tips(context: &Context, mut number: u64) -> Result<u128, RpcError> {
     }
     tips.sort_unstable();
     let chosen = tips.get(tips.len().saturating_sub(1) * PERCENTILE / 100);
-    Ok(chosen.copied().unwrap_or_default().min(MAX_TIP))
+    Ok(chosen.copied().unwrap_or(LEAST_TIP).min(MAX_TIP))
 }
 
 fn lowest_tips(context: &Context, number: u64) -> Result<Vec<u128>, RpcError> {
@@ -119,30 +124,31 @@ struct BlockCount(u64);
 impl Argument for BlockCount {
     fn read(json: &str) -> Result<Self, String> {
         let text = unquote(json).unwrap_or(json);
-        let value = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            None if text.is_empty() => Some(0),
-            None => text.parse().ok().or_else(|| parse_64(text).ok()),
+        let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            Some(digits) => (digits, 16),
+            None if text.is_empty() => ("0", 10),
+            None => (text, 10),
         };
-        value
-            .map(Self)
-            .ok_or_else(|| wrong_type(&format!("invalid hex or decimal integer {text:?}"), "math.HexOrDecimal64"))
+        let value = u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+'));
+        value.map(Self).ok_or_else(|| format!("invalid hex or decimal integer {text:?}"))
     }
 }
 
 pub fn fee_history(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
     let BlockCount(count) = params.required(0)?;
     let newest: BlockTag = params.required(1)?;
-    let percentiles: Vec<f64> = params.optional(2)?.unwrap_or_default();
+    let percentiles: Vec<f64> = params.required(2)?;
 
     check_percentiles(&percentiles)?;
-    let (newest, count) = resolve_range(context, newest, count.min(MAX_BLOCKS))?;
-    let oldest = if count == 0 { 0 } else { newest + 1 - count };
-    let blocks = (oldest..oldest + count)
-        .map(|number| BlockFees::read(context, number, &percentiles))
-        .collect::<Result<Vec<_>, _>>()?;
+    let range = Range::resolve(context, newest, count.min(MAX_BLOCKS))?;
+    let stored = range.stored.clone();
+    let mut blocks =
+        stored.map(|number| BlockFees::stored(context, number, &percentiles)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(pending) = &range.pending {
+        blocks.push(BlockFees::pending(context, pending, &percentiles)?);
+    }
 
-    write_history(out, oldest, &blocks, !percentiles.is_empty());
+    write_history(out, range.oldest(), &blocks, !percentiles.is_empty());
     Ok(())
 }
 
@@ -163,23 +169,48 @@ fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
     Ok(())
 }
 
-/// The newest block and how many there are, ending with it.
-fn resolve_range(context: &Context, newest: BlockTag, count: u64) -> Result<(u64, u64), RpcError> {
-    let head = context.head()?.number;
-    if let BlockTag::Number(number) = newest
-        && number > head
-    {
-        return Err(RpcError::server(format!("request beyond head block: requested {number}, head {head}")));
+/// The blocks of a history: stored ones, and the pending one on top of them.
+struct Range {
+    stored: std::ops::Range<u64>,
+    pending: Option<Arc<PendingBlock>>,
+}
+
+impl Range {
+    fn resolve(context: &Context, newest: BlockTag, count: u64) -> Result<Self, RpcError> {
+        let head = context.head()?.number;
+        if let BlockTag::Number(number) = newest
+            && number > head
+        {
+            return Err(RpcError::server(format!("request beyond head block: requested {number}, head {head}")));
+        }
+        Ok(match context.find(newest.into())? {
+            Some(Found::Pending(block)) if count > 0 => {
+                Self { stored: ending_with(head, count - 1), pending: Some(block) }
+            }
+            // There is no pending block: it counts, and shows nothing.
+            Some(Found::Stored { number, .. }) if newest == BlockTag::Pending => {
+                Self { stored: ending_with(number, count.saturating_sub(1)), pending: None }
+            }
+            Some(Found::Stored { number, .. }) => Self { stored: ending_with(number, count), pending: None },
+            _ => Self { stored: 0..0, pending: None },
+        })
     }
-    let (number, count) = match newest {
-        // The pending block is no history: it counts, and shows nothing.
-        BlockTag::Pending => (head, count.saturating_sub(1)),
-        tag => match context.find(tag.into())? {
-            Some(Found::Stored { number, .. }) => (number, count),
-            _ => return Ok((0, 0)),
-        },
-    };
-    Ok((number, count.min(number + 1)))
+
+    /// The number of the first block.
+    fn oldest(&self) -> u64 {
+        match &self.pending {
+            Some(block) if self.stored.is_empty() => block.header.number,
+            _ => self.stored.start,
+        }
+    }
+}
+
+/// As many blocks as there are, at most `count`. None at all begin with the first.
+fn ending_with(newest: u64, count: u64) -> std::ops::Range<u64> {
+    match count.min(newest + 1) {
+        0 => 0..0,
+        count => newest + 1 - count..newest + 1,
+    }
 }
 
 /// What a block says about fees.
@@ -194,7 +225,7 @@ struct BlockFees {
 }
 
 impl BlockFees {
-    fn read(context: &Context, number: u64, percentiles: &[f64]) -> Result<Self, RpcError> {
+    fn stored(context: &Context, number: u64, percentiles: &[f64]) -> Result<Self, RpcError> {
         let Some(Found::Stored { number, hash }) = context.find(BlockId::Tag(BlockTag::Number(number)))? else {
             return Err(RpcError::internal(format!("the database has no canonical block {number}")));
         };
@@ -205,20 +236,30 @@ impl BlockFees {
             let (body, receipts) = (context.body_rlp(number, &hash)?, context.receipts_rlp(number, &hash)?);
             rewards(&header, &Body::read(&body)?, Receipts::read(&receipts)?, percentiles)?
         };
+        Ok(Self::new(context, &header, rewards))
+    }
+
+    fn pending(context: &Context, block: &PendingBlock, percentiles: &[f64]) -> Result<Self, RpcError> {
+        let (body, receipts) = (Body::read(&block.body)?, Receipts::read(&block.receipts)?);
+        let rewards = rewards(&block.header, &body, receipts, percentiles)?;
+        Ok(Self::new(context, &block.header, rewards))
+    }
+
+    fn new(context: &Context, header: &Header, rewards: Vec<u128>) -> Self {
         let spec = &context.spec;
         let max_blob_gas = spec.blob_params(header.timestamp).map_or(0, |params| params.max_gas());
-        Ok(Self {
+        Self {
             base_fee: header.base_fee_per_gas.unwrap_or_default(),
-            next_base_fee: fees::next_base_fee(spec, &header).unwrap_or_default(),
+            next_base_fee: fees::next_base_fee(spec, header).unwrap_or_default(),
             gas_used_ratio: header.gas_used as f64 / header.gas_limit as f64,
-            blob_base_fee: fees::blob_base_fee(spec, &header).unwrap_or_default(),
-            next_blob_base_fee: fees::next_blob_base_fee(spec, &header).unwrap_or_default(),
+            blob_base_fee: fees::blob_base_fee(spec, header).unwrap_or_default(),
+            next_blob_base_fee: fees::next_blob_base_fee(spec, header).unwrap_or_default(),
             blob_gas_used_ratio: match header.blob_gas_used {
                 Some(used) if max_blob_gas > 0 => used as f64 / max_blob_gas as f64,
                 _ => 0.0,
             },
             rewards,
-        })
+        }
     }
 }
 

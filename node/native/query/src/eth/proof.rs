@@ -1,6 +1,6 @@
 //! `eth_getProof` (EIP-1186): an account and slots with the trie nodes that prove them.
 
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use stf::trie::{EMPTY_ROOT_HASH, Nibbles};
 
 use super::state::storage_key;
@@ -51,10 +51,10 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
     object.data("address", &address[..]);
     write_nodes(object.key("accountProof"), &account_proof);
     object.quantity_256("balance", &account.map_or(U256::ZERO, |account| account.balance));
-    // Of an account that is not there geth gives the hash of nothing, and no root.
-    object.data("codeHash", &account.map_or(KECCAK256_EMPTY, |account| account.code_hash)[..]);
+    // An account that is not there has neither code nor storage, not even empty ones: geth says so with zeros.
+    object.data("codeHash", &account.map_or(B256::ZERO, |account| account.code_hash)[..]);
     object.quantity("nonce", account.map_or(0, |account| account.nonce));
-    object.data("storageHash", &storage_root[..]);
+    object.data("storageHash", &account.map_or(B256::ZERO, |account| account.storage_root)[..]);
     json::try_list(object.key("storageProof"), &keys, |out, (key, length)| -> Result<(), RpcError> {
         let value = state.storage_hashed(&hashed, key)?;
         let proof = slots.prove(key)?;

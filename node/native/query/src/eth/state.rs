@@ -88,6 +88,9 @@ struct Requests(Vec<(Address, Vec<B256>)>);
 
 impl Argument for Requests {
     fn read(json: &str) -> Result<Self, String> {
+        if json == "null" {
+            return Ok(Self(Vec::new()));
+        }
         let mut reader = serde_json::Deserializer::from_str(json);
         let entries = reader
             .deserialize_map(Entries)
