@@ -2,16 +2,21 @@
 Spread files over worker processes and gather results as they come.
 
 The parent only reads and hands out; a bounded number of files is on the way at any time, so a large archive never
-lies in memory as a whole. A worker that dies (a crash in native code) costs its file a failure, not the run.
+lies in memory as a whole. A worker that has spent its time on a file hands back the rest, to be shared out in pieces: a few
+files hold cases of half a minute. A worker that dies (a crash in native code) costs its file a failure, not the run.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +25,28 @@ from conformance.case import Case, Mismatch, Outcome, Result, Skip, Suite
 from conformance.options import Options
 from conformance.sources import File
 
-FILES_PER_JOB: Final = 4  # enough to keep a worker busy while the parent decompresses
+TASKS_PER_JOB: Final = 4  # enough to keep a worker busy while the parent decompresses
+SLICE_SECONDS: Final = 5.0  # on one file, then the rest is shared out
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Cases `first` up to `last` (exclusive; None: to the end) of a file, counted among those that are wanted."""
+
+    file: File
+    first: int = 0
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """`rest`: the first case that was not played for lack of time, and how many there are in all."""
+
+    results: list[Result]
+    rest: tuple[int, int] | None = None
+
+
+Player = Callable[[str, Task, Options, float], Played]
 
 
 def run(name: str, paths: list[Path], options: Options, jobs: int) -> Iterator[Result]:
@@ -30,22 +56,28 @@ def run(name: str, paths: list[Path], options: Options, jobs: int) -> Iterator[R
     files = sources.walk(paths, suites.BY_FILE[name].suffixes)
     if jobs == 1:
         for file in files:
-            yield from play(suites.BY_FILE[name], file, options)
+            yield from play(suites.BY_FILE[name], Task(file), options).results
     else:
-        yield from _run_parallel(name, files, options, jobs)
+        yield from Parallel(name, options, jobs).run(files)
 
 
-def play(suite: Suite, file: File, options: Options) -> list[Result]:
-    """All cases of one file that the options ask for."""
-    results = []
+def play(suite: Suite, task: Task, options: Options, seconds: float = float("inf")) -> Played:
+    """Judge the cases of a task that the options ask for."""
+    results: list[Result] = []
+    file, deadline = task.file, time.monotonic() + seconds
     try:
-        for case in suite.cases(file.name, file.data):
-            case_id = f"{file.name}::{case.name}"
-            if options.wants(case_id):
-                results.append(_judge(suite, case, case_id))
+        wanted = [case for case in suite.cases(file.name, file.data) if options.wants(_id(file, case))]
     except Exception as error:  # the file cannot be read as what its suite takes
-        results.append(Result(file.name, Outcome.FAILED, f"{type(error).__name__}: {error}"))
-    return results
+        return Played([Result(file.name, Outcome.FAILED, f"{type(error).__name__}: {error}")])
+    for index, case in islice(enumerate(wanted), task.first, task.last):
+        if time.monotonic() > deadline:
+            return Played(results, (index, len(wanted)))
+        results.append(_judge(suite, case, _id(file, case)))
+    return Played(results)
+
+
+def _id(file: File, case: Case) -> str:
+    return f"{file.name}::{case.name}"
 
 
 def _judge(suite: Suite, case: Case, case_id: str) -> Result:
@@ -62,47 +94,64 @@ def _judge(suite: Suite, case: Case, case_id: str) -> Result:
     return Result(case_id, Outcome.PASSED)
 
 
-def _run_parallel(name: str, files: Iterator[File], options: Options, jobs: int) -> Iterator[Result]:
-    pool = _pool(jobs)
-    waiting: dict[Future[list[Result]], File] = {}
-    suspects: list[File] = []
-    try:
-        for file in files:
+class Parallel:
+    """One run over many processes."""
+
+    def __init__(self, name: str, options: Options, jobs: int, player: Player | None = None) -> None:
+        self._name, self._options, self._jobs = name, options, jobs
+        self._player = player or play_by_name
+        self._pool = _pool(jobs)
+        self._waiting: dict[Future[Played], Task] = {}
+        self._shared: deque[Task] = deque()
+        self._suspects: list[Task] = []
+
+    def run(self, files: Iterator[File]) -> Iterator[Result]:
+        try:
+            for file in files:
+                self._submit(Task(file), SLICE_SECONDS)
+                if len(self._waiting) >= self._jobs * TASKS_PER_JOB:
+                    yield from self._gather()
+            while self._waiting or self._shared:
+                while self._shared and len(self._waiting) < self._jobs * TASKS_PER_JOB:
+                    self._submit(self._shared.popleft())
+                yield from self._gather()
+        finally:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        for task in self._suspects:
+            yield from self._play_alone(task)
+
+    def _submit(self, task: Task, seconds: float = float("inf")) -> None:
+        try:
+            future = self._pool.submit(self._player, self._name, task, self._options, seconds)
+        except BrokenProcessPool:
+            self._pool = _pool(self._jobs)
+            future = self._pool.submit(self._player, self._name, task, self._options, seconds)
+        self._waiting[future] = task
+
+    def _gather(self) -> Iterator[Result]:
+        """Take what is finished. Where a worker died, every task on its way is a suspect, to be played alone later."""
+        done, _ = wait(self._waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = self._waiting.pop(future)
             try:
-                future = pool.submit(_play_by_name, name, file, options)
+                played = future.result()
             except BrokenProcessPool:
-                pool = _pool(jobs)
-                future = pool.submit(_play_by_name, name, file, options)
-            waiting[future] = file
-            if len(waiting) >= jobs * FILES_PER_JOB:
-                yield from _gather(waiting, suspects)
-        while waiting:
-            yield from _gather(waiting, suspects)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    for file in suspects:
-        yield from _play_alone(name, file, options)
+                self._suspects.append(task)
+                continue
+            yield from played.results
+            if played.rest is not None:
+                self._share(task.file, *played.rest)
 
+    def _share(self, file: File, first: int, count: int) -> None:
+        step = max(1, (count - first) // (self._jobs * TASKS_PER_JOB))
+        self._shared.extend(Task(file, start, min(start + step, count)) for start in range(first, count, step))
 
-def _gather(waiting: dict[Future[list[Result]], File], suspects: list[File]) -> Iterator[Result]:
-    """Take what is finished. Where a worker died, every file on its way is a suspect, to be played alone later."""
-    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in done:
-        file = waiting.pop(future)
-        try:
-            results = future.result()
-        except BrokenProcessPool:
-            suspects.append(file)
-        else:
-            yield from results
-
-
-def _play_alone(name: str, file: File, options: Options) -> list[Result]:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_play_by_name, name, file, options).result()
-        except BrokenProcessPool:
-            return [Result(file.name, Outcome.FAILED, "the process that played this file died")]
+    def _play_alone(self, task: Task) -> list[Result]:
+        with _pool(1) as pool:
+            try:
+                return pool.submit(self._player, self._name, task, self._options, float("inf")).result().results
+            except BrokenProcessPool:
+                return [Result(task.file.name, Outcome.FAILED, "the process that played this file died")]
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
@@ -110,5 +159,5 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
 
 
-def _play_by_name(name: str, file: File, options: Options) -> list[Result]:
-    return play(suites.BY_FILE[name], file, options)
+def play_by_name(name: str, task: Task, options: Options, seconds: float) -> Played:
+    return play(suites.BY_FILE[name], task, options, seconds)

@@ -10,11 +10,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from unit.conformance import deadly
 
 from conformance import __main__ as cli
 from conformance import runner, skips
 from conformance.case import Case, Mismatch, Outcome, Skip, Suite
 from conformance.options import Options
+from conformance.runner import Task
 from conformance.sources import File
 
 RIGHT = {"dog": {"in": "dog", "out": "0x83646f67"}, "bad": {"in": "INVALID", "out": "0x8100"}}
@@ -106,7 +108,9 @@ def test_a_missing_path_ends_with_2(tmp_path: Path) -> None:
 
 def outcomes(check: object) -> list[tuple[Outcome, str]]:
     suite = Suite((".json",), lambda _file, _data: [Case("one", None)], check)  # type: ignore[arg-type]
-    return [(result.outcome, result.reason) for result in runner.play(suite, File("f.json", b""), Options())]
+    return [
+        (result.outcome, result.reason) for result in runner.play(suite, Task(File("f.json", b"")), Options()).results
+    ]
 
 
 def test_a_skip_needs_an_entry_in_the_table() -> None:
@@ -149,3 +153,35 @@ def test_tar_members_that_are_gzip_are_opened(tmp_path: Path, capsys: pytest.Cap
         archive.addfile(header, io.BytesIO(packed))
 
     assert play(capsys, "rlp", tmp_path / "a.tar.gz") == (0, "2 passed, 0 failed, 0 skipped")
+
+
+def test_a_task_out_of_time_hands_back_where_it_stopped() -> None:
+    suite = Suite((".json",), lambda _file, _data: (Case(str(i), i) for i in range(10)), lambda _case: None)
+    file = File("f.json", b"")
+
+    stopped = runner.play(suite, Task(file), Options(), seconds=-1)
+    piece = runner.play(suite, Task(file, 3, 5), Options())
+
+    assert (stopped.results, stopped.rest) == ([], (0, 10))
+    assert ([result.case_id for result in piece.results], piece.rest) == (["f.json::3", "f.json::4"], None)
+
+
+def test_a_file_s_rest_is_shared_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)
+    cases = json.dumps({f"case{i}": {"in": i, "out": f"0x{i:02x}"} for i in range(1, 101)}).encode()
+
+    results = runner.Parallel("rlp", Options(), 2).run(iter([File("f.json", cases)]))
+
+    assert sorted(result.case_id for result in results) == sorted(f"f.json::case{i}" for i in range(1, 101))
+
+
+def test_a_worker_that_dies_costs_its_file_only() -> None:
+    files = [File(f"{number}.json", json.dumps(RIGHT).encode()) for number in range(8)]
+    files.insert(3, File(deadly.NAME, b"{}"))
+
+    results = list(runner.Parallel("rlp", Options(), 2, deadly.play).run(iter(files)))
+
+    assert [(r.case_id, r.outcome) for r in results if r.outcome is not Outcome.PASSED] == [
+        (deadly.NAME, Outcome.FAILED)
+    ]
+    assert len(results) == 8 * len(RIGHT) + 1

@@ -11,6 +11,7 @@ import pytest
 from conformance import fixture, runner, signing
 from conformance.case import Outcome
 from conformance.options import Options
+from conformance.runner import Task
 from conformance.sources import File
 from conformance.suites import BY_FILE
 from ethrex_node import _native
@@ -44,7 +45,7 @@ def entry(gas: int = 0, **other: Any) -> dict[str, Any]:
 
 def reasons(suite: str, content: Any) -> list[tuple[Outcome, str]]:
     data = json.dumps(content).encode()
-    results = runner.play(BY_FILE[suite], File("f.json", data), Options())
+    results = runner.play(BY_FILE[suite], Task(File("f.json", data)), Options()).results
     return [(result.outcome, result.reason) for result in results]
 
 
@@ -148,7 +149,7 @@ def test_a_trie_passes_only_with_its_root_and_hashes_keys_by_file_name() -> None
 
     def play(name: str, content: Any) -> list[Outcome]:
         file = File(name, json.dumps(content).encode())
-        return [result.outcome for result in runner.play(BY_FILE["trie"], file, Options())]
+        return [result.outcome for result in runner.play(BY_FILE["trie"], Task(file), Options()).results]
 
     assert play("trie.json", dogs) == play("trie.json", listed) == [Outcome.PASSED]
     assert play("trie_secureTrie.json", dogs) == [Outcome.FAILED]

@@ -10,6 +10,7 @@ import pytest
 from conformance import runner
 from conformance.case import Outcome
 from conformance.options import Options
+from conformance.runner import Task
 from conformance.sources import File
 from conformance.suites import BY_FILE, bls, p256
 
@@ -20,7 +21,7 @@ P256_WRONG_LENGTH = {"Name": "short", "Input": "00", "Expected": "", "Gas": 3450
 
 def play(suite: str, name: str, content: Any) -> list[Outcome]:
     data = json.dumps(content).encode()
-    return [result.outcome for result in runner.play(BY_FILE[suite], File(name, data), Options())]
+    return [result.outcome for result in runner.play(BY_FILE[suite], Task(File(name, data)), Options()).results]
 
 
 def test_a_right_bls_vector_passes() -> None:
@@ -76,7 +77,7 @@ ZERO_BLOB = "0x" + "00" * 131072
 def kzg(function: str, output: str, **inputs: str) -> list[Outcome]:
     lines = "".join(f"  {key}: '{value}'\n" for key, value in inputs.items())
     file = File(f"tests/{function}/kzg-mainnet/case/data.yaml", f"input:\n{lines}output: {output}\n".encode())
-    return [result.outcome for result in runner.play(BY_FILE["kzg"], file, Options())]
+    return [result.outcome for result in runner.play(BY_FILE["kzg"], Task(file), Options()).results]
 
 
 def test_a_kzg_vector_passes_only_with_its_answer() -> None:
@@ -92,7 +93,7 @@ def test_a_kzg_file_outside_its_folder_is_known_by_its_inputs() -> None:
 
     def play_flat(text: str) -> list[Outcome]:
         file = File("flat.yaml", text.encode())
-        return [result.outcome for result in runner.play(BY_FILE["kzg"], file, Options())]
+        return [result.outcome for result in runner.play(BY_FILE["kzg"], Task(file), Options()).results]
 
     assert play_flat(right) == [Outcome.PASSED]
     assert play_flat(right.replace("true", "false")) == [Outcome.FAILED]
