@@ -1,0 +1,130 @@
+"""Blockchain fixtures made here, block by block, by the node's own builder; then spoilt in one place each."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from conformance import genesis, runner
+from conformance.case import Outcome, Result
+from conformance.options import Options
+from conformance.runner import Task
+from conformance.sources import File
+from conformance.suites import BY_FILE, blockchain
+from ethrex_node import _native
+
+HOLDER = "0x" + "11" * 20
+RECEIVER = "0x" + "22" * 20
+SLOT = "0x" + "00" * 31 + "01"
+CODE = "0x00"
+
+
+def fixture() -> dict[str, Any]:
+    """Shanghai; two blocks, the second pays a withdrawal of one gwei."""
+    account = {"balance": "0x05", "nonce": "0x01", "code": CODE, "storage": {SLOT: "0x07"}}
+    test: dict[str, Any] = {
+        "network": "Shanghai",
+        "genesisBlockHeader": {
+            "number": "0x00", "timestamp": "0x00", "gasLimit": "0x1c9c380", "difficulty": "0x00", "baseFeePerGas": "0x07",
+            "extraData": "0x", "nonce": "0x0000000000000000", "mixHash": "0x" + "00" * 32, "coinbase": "0x" + "00" * 20,
+        },
+        "pre": {HOLDER: account},
+        "blocks": [],
+    }  # fmt: skip
+    config = orjson.dumps(genesis.build(test))
+    test["genesisBlockHeader"]["hash"] = "0x" + _native.genesis_hash(config)[0].hex()
+    return test
+
+
+@pytest.fixture
+def right(tmp_path: Path) -> dict[str, Any]:
+    test = fixture()
+    chain = _native.Chain(tmp_path, orjson.dumps(genesis.build(test)), durable=False)
+    for number, amount in ((1, 0), (2, 1)):
+        built = chain.build(
+            chain.head().hash,
+            [],
+            timestamp=12 * number,
+            fee_recipient=bytes(20),
+            prev_randao=bytes(32),
+            withdrawals=[(0, 0, bytes.fromhex(RECEIVER[2:]), amount)],
+            parent_beacon_root=None,
+            gas_limit=30_000_000,
+        )
+        chain.set_head(built.hash, bytes(32), bytes(32))
+        test["blocks"].append({"rlp": "0x" + built.block.hex()})
+    test["lastblockhash"] = "0x" + chain.head().hash.hex()
+    received = {"balance": hex(10**9), "nonce": "0x00", "code": "0x", "storage": {}}
+    test["postState"] = test["pre"] | {RECEIVER: received}
+    return test
+
+
+def play(test: dict[str, Any]) -> Result:
+    (result,) = runner.play(
+        BY_FILE["blockchain"], Task(File("f.json", json.dumps({"t": test}).encode())), Options()
+    ).results
+    return result
+
+
+def test_the_right_fixture_passes(right: dict[str, Any]) -> None:
+    assert play(right) == Result("f.json::t", Outcome.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("lastblockhash",), "0x" + "11" * 32, "head"),
+        (("genesisBlockHeader", "hash"), "0x" + "11" * 32, "genesis hash"),
+        (("genesisBlockHeader", "extraData"), "0x01", "genesis hash"),
+        (("pre", HOLDER, "balance"), "0x06", "genesis hash"),
+        (("postState", HOLDER, "balance"), "0x06", "state root"),
+        (("postState", HOLDER, "storage", SLOT), "0x08", "state root"),
+        (("postStateHash",), "0x" + "11" * 32, "state root"),
+        (("blocks", 1, "expectException"), "BlockException.INVALID_STATE_ROOT", "accepted"),
+        (("blocks", 0, "rlp"), "0xc0", "refused"),
+        (("network",), "Paris", "genesis hash"),
+        (("network",), "Atlantis", "UnknownNetwork"),
+    ],
+)
+def test_each_spoilt_place_is_seen(right: dict[str, Any], path: tuple[str | int, ...], value: str, reason: str) -> None:
+    spoilt = copy.deepcopy(right)
+    place: Any = spoilt
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+
+    result = play(spoilt)
+
+    assert result.outcome is Outcome.FAILED
+    assert reason in result.reason
+
+
+def test_a_bad_block_must_be_expected(right: dict[str, Any]) -> None:
+    raw = bytearray.fromhex(right["blocks"][1]["rlp"][2:])
+    raw[-1] ^= 1  # the amount of the withdrawal
+    right["blocks"].append({"rlp": "0x" + raw.hex()})
+
+    assert "block 2 refused" in play(right).reason
+    right["blocks"][2]["expectException"] = "BlockException.INVALID_WITHDRAWALS_ROOT"
+    assert play(right).outcome is Outcome.PASSED
+
+
+def test_before_the_merge_difficulty_decides_and_the_first_of_equals_stays() -> None:
+    header = fixture()["genesisBlockHeader"] | {"difficulty": "0x02"}
+    choice = blockchain.ForkChoice.at_genesis({"genesisBlockHeader": header})
+    root = bytes.fromhex(header["hash"][2:])
+
+    def block(name: bytes, parent: bytes, difficulty: int) -> bool:
+        return choice.takes(name * 32, [parent, *[b""] * 6, bytes([difficulty])])
+
+    assert block(b"a", root, 5)
+    assert not block(b"b", root, 5)
+    assert not block(b"c", root, 4)
+    assert block(b"d", b"c" * 32, 2)
+    assert choice.head == b"d" * 32
+    assert choice.takes(b"p" * 32, [b"a" * 32, *[b""] * 7]), "after the merge the newest is the head"
