@@ -60,7 +60,7 @@ def right(tmp_path: Path) -> dict[str, Any]:
         test["blocks"].append({"rlp": "0x" + built.block.hex()})
     test["lastblockhash"] = "0x" + chain.head().hash.hex()
     received = {"balance": hex(10**9), "nonce": "0x00", "code": "0x", "storage": {}}
-    test["postState"] = test["pre"] | {RECEIVER: received}
+    test["postState"] = copy.deepcopy(test["pre"]) | {RECEIVER: received}
     return test
 
 
