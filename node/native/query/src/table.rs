@@ -337,20 +337,8 @@ pub static METHODS: &[Method] = &[
         calls::parity::block,
         "The call traces of a block's transactions, and its rewards.",
     ),
-    method(
-        "trace_transaction",
-        &["hash"],
-        Unbounded,
-        calls::parity::transaction,
-        "The call traces of a transaction.",
-    ),
-    method(
-        "trace_get",
-        &["hash", "indices"],
-        Unbounded,
-        calls::parity::get,
-        "One call trace of a transaction.",
-    ),
+    method("trace_transaction", &["hash"], Unbounded, calls::parity::transaction, "The call traces of a transaction."),
+    method("trace_get", &["hash", "indices"], Unbounded, calls::parity::get, "One call trace of a transaction."),
     method(
         "trace_filter",
         &["filter"],

@@ -236,12 +236,7 @@ impl Unsigned {
         }
     }
 
-    fn full_typed(
-        &self,
-        tx: &impl alloy_consensus::Transaction,
-        index: usize,
-        place: Place,
-    ) -> FullTransaction {
+    fn full_typed(&self, tx: &impl alloy_consensus::Transaction, index: usize, place: Place) -> FullTransaction {
         let wide = |fee: u128| Quantity256(U256::from(fee));
         FullTransaction {
             block_hash: place.block_hash,

@@ -1,13 +1,11 @@
 //! Answers from a database, through the same door as the server's.
 
-mod support;
-
+use crate::support::{CODE, CONTRACT, Chain, EVENT, SENDER, balance_at, raw, slot_at, topic_of, transactions};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_trie::Nibbles;
 use alloy_trie::proof::verify_proof;
 use query::Edition;
 use serde_json::{Value, json};
-use support::{CODE, CONTRACT, Chain, EVENT, SENDER, balance_at, raw, slot_at, topic_of, transactions};
 
 fn quantity(value: u64) -> Value {
     json!(format!("{value:#x}"))
@@ -212,6 +210,25 @@ fn impossible_ranges_and_wide_filters_are_refused() {
     assert!(logs(&chain, json!({"fromBlock": "0x0"})).starts_with("-38026: the logs take more than 1000 bytes"));
 }
 
+#[test]
+fn a_side_block_is_shown_by_its_hash_without_its_state() {
+    let chain = Chain::new(5);
+    chain.database.commit(&state::Commit { unwind_to: Some(3), ..Default::default() }).unwrap();
+    let side = chain.hash(5);
+
+    assert_eq!(chain.call("eth_blockNumber", json!([])), Ok(json!("0x3")));
+    assert_eq!(chain.call("eth_getBlockByHash", json!([side, false])).unwrap()["number"], json!("0x5"));
+    assert_eq!(chain.call("eth_getBlockByNumber", json!(["0x5", false])), Ok(Value::Null));
+    assert_eq!(chain.call("eth_getTransactionByHash", json!([transactions(5)[0].tx_hash()])), Ok(Value::Null));
+    let state = chain.call("eth_getBalance", json!([SENDER, side])).unwrap_err();
+    assert_eq!(state, format!("-32000: the state of side block {side} is not available"));
+    let canonical = chain.call("eth_getBalance", json!([SENDER, {"blockHash": side, "requireCanonical": true}]));
+    assert_eq!(canonical, Err("-32000: hash is not currently canonical".into()));
+    // Logs that a reorg removed can still be asked for by their block.
+    let logs = chain.call("eth_getLogs", json!([{"blockHash": side}])).unwrap();
+    assert_eq!(blocks_of(&logs), [5, 5]);
+}
+
 fn nodes(proof: &Value) -> Vec<Bytes> {
     proof.as_array().unwrap().iter().map(|node| node.as_str().unwrap().parse().unwrap()).collect()
 }
@@ -233,7 +250,7 @@ fn proofs_hold_at_every_block() {
             let proven = &answer["storageProof"][proven];
             assert_eq!(proven["value"], quantity(value));
             let leaf = (value != 0).then(|| alloy_rlp::encode(value));
-            let key = Nibbles::unpack(support::slot_key(slot));
+            let key = Nibbles::unpack(crate::support::slot_key(slot));
             verify_proof(storage_root, key, leaf, &nodes(&proven["proof"])).unwrap();
         }
         // A key comes back in full if it was written in full, and as a quantity otherwise.

@@ -1,10 +1,8 @@
 //! Methods that run the EVM, on a database, through the same door as the server's.
 
-mod support;
-
+use crate::support::{CONTRACT, Chain, SENDER, balance_at, raw, slot_at, transactions};
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
-use support::{CONTRACT, Chain, SENDER, balance_at, raw, slot_at, transactions};
 
 /// Returns SLOAD(1).
 const SLOT_1: &str = "0x60015460005260206000f3";

@@ -91,6 +91,19 @@ fn blocks_with_hashes_differ_in_their_transactions_only() {
     }
 }
 
+#[test]
+fn an_ommer_equals_the_recorded_one() {
+    let recorded = recorded("ommer_4");
+    let body = Body::read(&recorded.body_rlp).unwrap();
+    let record = body.ommer(0).unwrap().unwrap();
+
+    let mut out = Vec::new();
+    block::ommer(&mut out, &Header::decode(&mut &record[..]).unwrap(), record);
+
+    assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), recorded.answer);
+    assert_eq!(body.ommer(body.ommers.count()).unwrap(), None);
+}
+
 /// Receipts as they are stored, from their JSON.
 fn stored_receipts(answer: &Value) -> Vec<u8> {
     type Log = (Address, Vec<B256>, Bytes);

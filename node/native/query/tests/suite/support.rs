@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use alloy_consensus::{Signed, TxEip1559, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
-use query::{Context, Settings};
+use query::{Context, Pending, Settings};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use state::{BlockRef, Commit, Database, FlatAccount, Options, StorageNodes, StoredBlock, log_key};
@@ -46,6 +46,8 @@ pub struct Chain {
     pub headers: Vec<Header>,
     pub bodies: Vec<Bytes>,
     pub settings: Settings,
+    /// The writer's memory, where the chain is asked through the writer.
+    pub pending: Option<Arc<dyn Pending>>,
 }
 
 impl Drop for Chain {
@@ -61,8 +63,14 @@ impl Chain {
         let name = format!("query-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         let database = Database::open(&folder, &Options { durable: false, ..Options::default() }).unwrap();
-        let mut chain =
-            Self { database, folder, headers: Vec::new(), bodies: Vec::new(), settings: Settings::default() };
+        let mut chain = Self {
+            database,
+            folder,
+            headers: Vec::new(),
+            bodies: Vec::new(),
+            settings: Settings::default(),
+            pending: None,
+        };
         let mut state = State::default();
         for number in 0..=blocks {
             chain.append(&mut state, number);
@@ -120,7 +128,8 @@ impl Chain {
 
     pub fn context(&self) -> Context {
         let spec = ChainSpec { chain_id: 7, london_block: Some(0), ..Default::default() };
-        Context::new(self.database.snapshot().unwrap(), Arc::new(spec), Arc::new(self.settings.clone()))
+        let context = Context::new(self.database.snapshot().unwrap(), Arc::new(spec), Arc::new(self.settings.clone()));
+        Context { pending: self.pending.clone(), ..context }
     }
 
     /// The result of a call, or its error as `code: message`.
