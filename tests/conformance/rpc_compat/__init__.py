@@ -17,7 +17,7 @@ from pathlib import Path
 from conformance import sources
 from conformance.case import Mismatch, Outcome, Result
 from conformance.options import Options
-from conformance.rpc_compat import exchange, node, openrpc, player
+from conformance.rpc_compat import exchange, node, openrpc, player, revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,19 @@ def _play(found: Set, options: Options) -> Iterator[Result]:
     files = [file for file in found.files if options.wants(found.case_id(file))]
     if not files:
         return
-    schemas = openrpc.Schemas.load(options.openrpc, beside=found.root)
+    desk = player.Desk(openrpc.Schemas.load(options.openrpc, beside=found.root), revision.of_set(found.root))
     try:
         with node.serving(found.root, options) as url:
             for file in files:
-                yield _judge(found.case_id(file), file, url, schemas)
+                yield _judge(found.case_id(file), file, url, desk)
     except node.NodeError as error:
         yield from (Result(found.case_id(file), Outcome.FAILED, f"no node: {error}") for file in files)
 
 
-def _judge(case_id: str, file: Path, url: str, schemas: openrpc.Schemas) -> Result:
+def _judge(case_id: str, file: Path, url: str, desk: player.Desk) -> Result:
     try:
         for recorded in exchange.parse(file.read_text()):
-            player.play(recorded, url, schemas)
+            player.play(recorded, url, desk)
     except Mismatch as mismatch:
         return Result(case_id, Outcome.FAILED, str(mismatch))
     except exchange.FormatError as error:

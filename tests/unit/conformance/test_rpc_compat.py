@@ -15,8 +15,9 @@ import pytest
 from conformance import rpc_compat
 from conformance.case import Mismatch, Outcome
 from conformance.options import Options
-from conformance.rpc_compat import compare, exchange, node
+from conformance.rpc_compat import compare, exchange, node, revision
 from conformance.rpc_compat.openrpc import Schemas
+from conformance.rpc_compat.revision import Revision
 
 
 def same(got: str, expected: str) -> bool:
@@ -164,3 +165,49 @@ def test_a_node_that_does_not_start_fails_every_file(chain_set: Path) -> None:
 def test_a_single_file_and_a_method_s_folder_find_their_set(chain_set: Path) -> None:
     for path, count in [(chain_set / "eth_call" / "a.io", 1), (chain_set / "eth_chainId", 2), (chain_set.parent, 3)]:
         assert sum(len(found.files) for found in rpc_compat.find_sets(path)) == count
+
+
+LOG = '{"blockHash":"0x1","transactionIndex":"0x0","data":"0x"}'
+NEW_LOG = '{"blockHash":"0x1","transactionIndex":"0x0","data":"0x","blockTimestamp":"0x5"}'
+RECEIPT = '{"blockHash":"0x1","transactionIndex":"0x0","cumulativeGasUsed":"0x1","logs":[]}'
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([LOG], Revision.OLDER),
+        ([f'{{"result":[{LOG},{NEW_LOG}]}}'], Revision.NEWER),
+        ([RECEIPT, '{"result":"0x1"}'], Revision.NEWER),
+        ([], Revision.NEWER),
+    ],
+)
+def test_a_set_s_revision_is_told_from_its_answers(answers: list[str], expected: Revision) -> None:
+    assert revision.of_answers(answers) is expected
+
+
+def test_an_older_set_sets_off_its_two_differences_and_no_other() -> None:
+    def same_as_recorded(got: str, expected: str) -> bool:
+        mine, theirs = compare.load(got), compare.load(expected)
+        return compare.difference(revision.as_recorded(mine, theirs), theirs) is None
+
+    assert same_as_recorded(f'{{"result":[{NEW_LOG}]}}', f'{{"result":[{LOG}]}}')
+    assert not same_as_recorded(f'{{"result":[{LOG}]}}', f'{{"result":[{NEW_LOG}]}}')
+    assert not same_as_recorded(NEW_LOG.replace("0x5", "0x6"), NEW_LOG)
+    assert not same_as_recorded('{"result":{"blockTimestamp":"0x5"}}', '{"result":{}}')
+    assert same_as_recorded('{"error":{"code":-32602}}', '{"error":{"code":-32000}}')
+    assert not same_as_recorded('{"error":{"code":-32000}}', '{"error":{"code":-32602}}')
+    assert not same_as_recorded('{"error":{"code":-32601}}', '{"error":{"code":-32000}}')
+
+
+def test_a_newer_set_sets_off_nothing(chain_set: Path) -> None:
+    folder = chain_set / "eth_getLogs"
+    folder.mkdir()
+    for name, recorded in (("a.io", LOG), ("b.io", NEW_LOG)):
+        request = '{"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[]}'
+        (folder / name).write_text(f'>> {request}\n<< {{"jsonrpc":"2.0","id":1,"result":[{recorded}]}}\n')
+    answers = RIGHT | {"eth_getLogs": {"result": [json.loads(NEW_LOG)]}}
+
+    played = play(chain_set, answers)
+    assert (played["eth_getLogs/a.io"], played["eth_getLogs/b.io"]) == (Outcome.FAILED, Outcome.PASSED)
+    (folder / "b.io").unlink()
+    assert play(chain_set, answers)["eth_getLogs/a.io"] is Outcome.PASSED
