@@ -35,12 +35,27 @@ pub(crate) fn storage_history(slot: &[u8; 64], block: u64) -> [u8; 72] {
     key
 }
 
-/// `log key ‖ block`, blocks as 32 bits.
+/// Blocks whose log keys lie together. Keys are random: were they not kept apart by blocks, each would touch a page of
+/// its own once the index is large. 256 blocks of 3,000 keys are 17 MB; a search of 10,000 blocks is 40 descents.
+const LOG_EPOCH: u32 = 256;
+
+/// `epoch ‖ log key ‖ block within the epoch`: 3, 8 and 1 bytes.
 pub(crate) fn log(key: u64, block: u32) -> [u8; 12] {
     let mut bytes = [0; 12];
-    bytes[..8].copy_from_slice(&key.to_be_bytes());
-    bytes[8..].copy_from_slice(&block.to_be_bytes());
+    bytes[..3].copy_from_slice(&block.to_be_bytes()[..3]);
+    bytes[3..11].copy_from_slice(&key.to_be_bytes());
+    bytes[11] = (block % LOG_EPOCH) as u8;
     bytes
+}
+
+/// The block of such a key.
+pub(crate) fn log_block(key: &[u8]) -> u32 {
+    u32::from_be_bytes([key[0], key[1], key[2], key[key.len() - 1]])
+}
+
+/// The last block of a block's epoch.
+pub(crate) fn log_epoch_end(block: u32) -> u32 {
+    block | (LOG_EPOCH - 1)
 }
 
 /// A trie path, packed two nibbles a byte, then one byte that closes it: the odd nibble and a one, or zero. So paths

@@ -1,6 +1,6 @@
 //! The log index: which blocks may hold logs of an address or a topic.
 //!
-//! An entry is an 8-byte key of (kind, value) and a block. Keys are hashes, so a block may be named falsely: whoever
+//! An entry is an 8-byte key of (kind, value) and a block, kept apart by epochs of blocks. Keys are hashes, so a block may be named falsely: whoever
 //! looks for logs reads the receipts of the blocks that come out of here, and compares.
 
 use std::{ops::Bound::Included, sync::Arc};
@@ -223,7 +223,7 @@ impl Postings<'_> {
         }
         for _ in 0..Self::STEPS_BEFORE_SEARCH {
             match self.current {
-                Some(current) if current < block => self.step()?,
+                Some(current) if current < block => self.step(current)?,
                 current => return Ok(current),
             }
         }
@@ -233,15 +233,31 @@ impl Postings<'_> {
         Ok(self.current)
     }
 
-    fn search(&mut self, block: u32) -> Result<(), StateError> {
-        let (from, to) = (keys::log(self.key, block), keys::log(self.key, self.last.max(block)));
-        self.range = Some(self.table.range(self.txn, &(Included(&from[..]), Included(&to[..])))?);
-        self.step()
+    /// Find the first block from this one on, epoch by epoch.
+    fn search(&mut self, mut block: u32) -> Result<(), StateError> {
+        self.current = None;
+        while block <= self.last {
+            let to = keys::log_epoch_end(block).min(self.last);
+            let (first, last) = (keys::log(self.key, block), keys::log(self.key, to));
+            let mut range = self.table.range(self.txn, &(Included(&first[..]), Included(&last[..])))?;
+            self.current = range.next().transpose()?.map(|(key, _)| keys::log_block(key));
+            self.range = Some(range);
+            match to.checked_add(1) {
+                Some(next) if self.current.is_none() => block = next,
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
-    fn step(&mut self) -> Result<(), StateError> {
-        let entry = self.range.as_mut().and_then(Iterator::next).transpose()?;
-        self.current = entry.map(|(key, _)| u32::from_be_bytes(key[key.len() - 4..].try_into().expect("four bytes")));
+    fn step(&mut self, from: u32) -> Result<(), StateError> {
+        match self.range.as_mut().and_then(Iterator::next).transpose()? {
+            Some((key, _)) => self.current = Some(keys::log_block(key)),
+            None => match keys::log_epoch_end(from).checked_add(1) {
+                Some(next) => self.search(next)?,
+                None => self.current = None,
+            },
+        }
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ tables! {
     number,
     /// transaction hash -> number ‖ index (32 bits)
     transaction,
-    /// 8-byte log key ‖ block (32 bits) -> nothing
+    /// epoch of 256 blocks ‖ 8-byte log key ‖ block in the epoch -> nothing
     log_index,
     /// counting up -> a block that failed
     bad_block,
