@@ -15,6 +15,7 @@ use crate::{
     environment::Environment,
     folder,
     meta::{self, Schema},
+    pages,
     tables::Tables,
 };
 
@@ -148,6 +149,7 @@ impl Database {
             });
             match done {
                 Err(StateError::Store(MdbError::MapFull)) => environment.grow()?,
+                Err(StateError::Io(error)) => return Err(folder::name_write_error(&self.shared.path, error)),
                 done => return done,
             }
         }
@@ -156,8 +158,10 @@ impl Database {
 
 impl Shared {
     fn open(path: &Path, options: &Options) -> Result<Self, StateError> {
+        if !options.read_only && path.join(folder::DATA_FILE).exists() {
+            pages::check_quickly(&File::open(path.join(folder::DATA_FILE))?)?;
+        }
         let environment = open_environment(path, options)?;
-        check_length(&environment, path)?;
         let tables = if options.read_only {
             existing_tables(&environment, path)?.ok_or_else(|| StateError::Missing { path: path.to_owned() })?
         } else {
@@ -203,18 +207,6 @@ fn await_closing(path: &Path) {
     if let Some(closing) = heed::env_closing_event(path) {
         closing.wait_timeout(Duration::from_secs(1));
     }
-}
-
-/// A file shorter than its own account of itself would be read beyond its end.
-fn check_length(environment: &Environment, path: &Path) -> Result<(), StateError> {
-    let info = environment.env().info();
-    let page = environment.env().unnamed_database_stat().page_size as u64;
-    let needed = (info.last_page_number as u64 + 1) * page;
-    let length = path.join(folder::DATA_FILE).metadata()?.len();
-    if length < needed && info.last_txn_id > 0 {
-        return Err(StateError::corrupt(format!("data file has {length} bytes and should have {needed}")));
-    }
-    Ok(())
 }
 
 /// The tables of a database that is ours and of a known schema; `None` if nothing was ever written.

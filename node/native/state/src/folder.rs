@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -55,4 +55,27 @@ fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+/// LMDB reports a write that got only part of its bytes onto a full disk as an input/output error. Ask the disk again,
+/// behind the end of the data file, where nothing that counts lies: a full one says so.
+///
+/// To be called by the one writer, outside of a transaction.
+pub(crate) fn name_write_error(path: &Path, error: io::Error) -> StateError {
+    const INPUT_OUTPUT: i32 = 5;
+    if error.raw_os_error() != Some(INPUT_OUTPUT) {
+        return error.into();
+    }
+    match probe(&path.join(DATA_FILE)) {
+        Err(full) if matches!(StateError::from(io::Error::from(full.kind())), StateError::DiskFull(_)) => full.into(),
+        _ => error.into(),
+    }
+}
+
+fn probe(data: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(data)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let room = file.write_all(&[0; 1 << 16]);
+    file.set_len(length)?;
+    room
 }

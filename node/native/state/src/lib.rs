@@ -20,6 +20,7 @@ mod keys;
 mod logs;
 mod meta;
 mod nodes;
+mod pages;
 mod readers;
 mod records;
 mod snapshot;

@@ -8,6 +8,7 @@ use heed::{CompactionOption, RwTxn};
 use crate::{
     Database, StateError, folder, keys,
     meta::{self, KeptFrom, Pointer},
+    pages,
     readers::{self, Reader},
     tables::{Table, Tables},
     unwind,
@@ -109,6 +110,14 @@ impl Database {
             oldest_reader_age: last_commit.saturating_sub(oldest),
             tables,
         })
+    }
+
+    /// Look at every page that the newest commit uses, and say what is wrong with the first that is damaged. Reads the
+    /// whole file.
+    pub fn check(&self) -> Result<(), StateError> {
+        let snapshot = self.shared().environment.read()?;
+        let file = fs::File::open(self.path().join(folder::DATA_FILE))?;
+        pages::check_all(&file, snapshot.txn.id() as u64)
     }
 
     /// Free the snapshots of processes that died. Gives how many there were.

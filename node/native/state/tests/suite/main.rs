@@ -3,5 +3,8 @@
 mod commits;
 mod folders;
 mod logs;
+mod power;
+mod processes;
 mod support;
 mod twin;
+mod upkeep;

@@ -46,6 +46,7 @@ pub fn unsynced() -> Options {
 }
 
 /// SplitMix64: the same numbers on every run.
+#[derive(Clone)]
 pub struct Random(pub u64);
 
 impl Random {

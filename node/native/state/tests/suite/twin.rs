@@ -20,7 +20,9 @@ struct State {
     slots: BTreeMap<(u64, u64), U256>,
 }
 
-struct Twin {
+#[derive(Clone)]
+pub struct Twin {
+    steps: u64,
     random: Random,
     fork: u64,
     /// After each block from the genesis on.
@@ -29,12 +31,33 @@ struct Twin {
 }
 
 impl Twin {
-    fn new(seed: u64) -> Self {
-        Self { random: Random(seed), fork: 0, states: Vec::new(), blocks: Vec::new() }
+    pub fn new(seed: u64) -> Self {
+        Self { steps: 0, random: Random(seed), fork: 0, states: Vec::new(), blocks: Vec::new() }
     }
 
     fn head(&self) -> u64 {
         self.blocks.len() as u64 - 1
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// How many commits it has given.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The next commit. Always changes something.
+    pub fn step(&mut self) -> Commit {
+        self.steps += 1;
+        let unwind = self.blocks.len() > 4 && self.random.below(5) == 0;
+        let unwind_to = unwind.then(|| self.head() - self.random.below(4));
+        if let Some(to) = unwind_to {
+            self.unwind(to);
+        }
+        let blocks = (0..1 + self.random.below(4)).map(|_| self.extend()).collect();
+        Commit { unwind_to, blocks, ..Commit::default() }
     }
 
     fn extend(&mut self) -> Arc<StoredBlock> {
@@ -74,7 +97,7 @@ impl Twin {
         self.fork += 1;
     }
 
-    fn compare(&self, snapshot: &Snapshot, earliest: u64) {
+    pub fn compare(&self, snapshot: &Snapshot, earliest: u64) {
         assert_eq!(snapshot.head().unwrap(), self.blocks.last().map(|block| block.block_ref()));
         self.compare_at(snapshot, self.states.last().unwrap(), None);
         for (number, state) in self.states.iter().enumerate().skip(earliest as usize) {
@@ -117,13 +140,10 @@ fn stored(number: u64, fork: u64, before: &State, after: &State, cleared: &BTree
     block
 }
 
-fn step(twin: &mut Twin, database: &Database) {
-    let unwind_to = (twin.head() > 3 && twin.random.below(5) == 0).then(|| twin.head() - twin.random.below(4));
-    if let Some(to) = unwind_to {
-        twin.unwind(to);
-    }
-    let blocks = (0..twin.random.below(5)).map(|_| twin.extend()).collect();
-    database.commit(&Commit { unwind_to, blocks, ..Commit::default() }).unwrap();
+/// One commit: perhaps an unwinding, then some blocks.
+pub fn step(twin: &mut Twin, database: &Database) {
+    let commit = twin.step();
+    database.commit(&commit).unwrap();
 }
 
 #[test]
@@ -131,8 +151,6 @@ fn every_state_of_a_random_chain_is_as_the_twin_has_it() {
     for seed in 0..20 {
         let folder = Folder::new();
         let (database, mut twin) = (folder.open(), Twin::new(seed));
-        let genesis = Commit { blocks: vec![twin.extend()], ..Commit::default() };
-        database.commit(&genesis).unwrap();
 
         for _ in 0..30 {
             step(&mut twin, &database);
