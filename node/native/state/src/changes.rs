@@ -12,7 +12,7 @@ use alloy_primitives::{B256, U256};
 use heed::{PutFlags, RoTxn, RwTxn};
 
 use crate::{
-    FlatAccount, StateError, StoredBlock, keys,
+    Amendment, FlatAccount, StateError, StoredBlock, flat, keys,
     records::{decode_slot, encode_account, slot_value},
     tables::{Table, Tables},
 };
@@ -41,6 +41,27 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, blocks: &[Arc<StoredBl
     write_slots(txn, tables, &slots)?;
     write_codes(txn, tables, blocks)?;
     write_changed_keys(txn, tables, blocks, &accounts, &slots)
+}
+
+/// Change the state of the head block. Values before it that history has already stay.
+pub(crate) fn amend(txn: &mut RwTxn<'_>, tables: &Tables, head: u64, amendment: &Amendment) -> Result<(), StateError> {
+    let Amendment { accounts, storage, storage_cleared, codes } = amendment.clone();
+    let block = StoredBlock { number: head, accounts, storage, storage_cleared, codes, ..StoredBlock::default() };
+    let blocks = [Arc::new(block)];
+    let (accounts, slots) = (account_changes(&blocks), slot_changes(txn, tables, &blocks)?);
+    let mut record = ChangedKeysRecord::default();
+    let earlier = flat::changed_keys(txn, tables, head)?;
+    let keys: BTreeSet<&B256> = earlier.accounts.iter().chain(accounts.iter().map(|change| change.key)).collect();
+    keys.into_iter().for_each(|key| record.add_account(key));
+    let mut keys: BTreeSet<[u8; 64]> = slots.iter().map(|change| change.key).collect();
+    for (account, slots) in &earlier.storage {
+        keys.extend(slots.iter().map(|slot| keys::slot(account, slot)));
+    }
+    keys.iter().for_each(|key| record.add_slot(key));
+    write_accounts(txn, tables, &accounts)?;
+    write_slots(txn, tables, &slots)?;
+    write_codes(txn, tables, &blocks)?;
+    put_changed_keys(txn, tables, head, record)
 }
 
 fn account_changes(blocks: &[Arc<StoredBlock>]) -> Vec<AccountChange<'_>> {
@@ -116,7 +137,7 @@ fn write_accounts(txn: &mut RwTxn<'_>, tables: &Tables, changes: &[AccountChange
     }
     for change in changes.iter().filter(|change| change.block > 0) {
         let key = keys::account_history(change.key, change.block);
-        tables.account_history.put(txn, &key, &encode_account(change.before))?;
+        tables.account_history.get_or_put(txn, &key, &encode_account(change.before))?;
     }
     Ok(())
 }
@@ -130,7 +151,8 @@ fn write_slots(txn: &mut RwTxn<'_>, tables: &Tables, changes: &[SlotChange]) -> 
     }
     for change in changes.iter().filter(|change| change.block > 0) {
         let (value, start) = slot_value(&change.before);
-        tables.storage_history.put(txn, &keys::storage_history(&change.key, change.block), &value[start..])?;
+        let key = keys::storage_history(&change.key, change.block);
+        tables.storage_history.get_or_put(txn, &key, &value[start..])?;
     }
     Ok(())
 }
@@ -179,15 +201,22 @@ fn write_changed_keys(
     let Some(first) = blocks.first().map(|block| block.number) else { return Ok(()) };
     let mut records: Vec<ChangedKeysRecord> = blocks.iter().map(|_| ChangedKeysRecord::default()).collect();
     for change in accounts {
-        records[(change.block - first) as usize].accounts.extend_from_slice(change.key.as_slice());
+        records[(change.block - first) as usize].add_account(change.key);
     }
     for change in slots {
         records[(change.block - first) as usize].add_slot(&change.key);
     }
-    for (number, record) in (first..).zip(records).filter(|(number, _)| *number > 0) {
-        append(txn, tables.changes, &number.to_be_bytes(), &record.finish())?;
-    }
-    Ok(())
+    (first..).zip(records).try_for_each(|(number, record)| put_changed_keys(txn, tables, number, record))
+}
+
+/// The genesis has no history.
+fn put_changed_keys(
+    txn: &mut RwTxn<'_>,
+    tables: &Tables,
+    number: u64,
+    record: ChangedKeysRecord,
+) -> Result<(), StateError> {
+    if number == 0 { Ok(()) } else { append(txn, tables.changes, &number.to_be_bytes(), &record.finish()) }
 }
 
 #[derive(Default)]
@@ -199,6 +228,10 @@ struct ChangedKeysRecord {
 }
 
 impl ChangedKeysRecord {
+    fn add_account(&mut self, key: &B256) {
+        self.accounts.extend_from_slice(key.as_slice());
+    }
+
     fn add_slot(&mut self, key: &[u8; 64]) {
         let (account, slot) = key.split_at(32);
         let group = match self.group {

@@ -26,6 +26,9 @@ pub struct Commit {
     /// Canonical blocks on top of the head (or of `unwind_to`), ascending and without gaps. The last becomes the head.
     /// The first block of a fresh database is the genesis.
     pub blocks: Vec<Arc<StoredBlock>>,
+    /// Changes that no block made, on top of the head: for development chains. They count as the head block's: history
+    /// has them before the next block, and unwinding the head takes them back.
+    pub amendment: Option<Amendment>,
     /// Nodes of the state trie that appeared (`Some`) or vanished (`None`). Of entries with one path the last counts.
     pub account_nodes: Vec<(Nibbles, Option<Bytes>)>,
     /// The same for storage tries, by keccak(address).
@@ -36,6 +39,15 @@ pub struct Commit {
     pub finalized: Option<BlockRef>,
     /// The genesis document; comes with the genesis block.
     pub spec_json: Option<Bytes>,
+}
+
+/// State that is set from outside. Fields as in [`StoredBlock`]; values before are the head's.
+#[derive(Clone, Debug, Default)]
+pub struct Amendment {
+    pub accounts: Vec<(B256, Option<FlatAccount>, Option<FlatAccount>)>,
+    pub storage: Vec<(B256, B256, U256, U256)>,
+    pub storage_cleared: Vec<B256>,
+    pub codes: Vec<(B256, Bytes)>,
 }
 
 /// What happens to the stored nodes of one storage trie.
@@ -95,6 +107,9 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
     nodes::write(txn, tables, commit)?;
     if let Some(head) = commit.blocks.last() {
         meta::set_pointer(txn, tables, Pointer::Head, Some(head.block_ref()))?;
+    }
+    if let (Some(amendment), Some(head)) = (&commit.amendment, meta::pointer(txn, tables, Pointer::Head)?) {
+        changes::amend(txn, tables, head.number, amendment)?;
     }
     for (pointer, to) in [(Pointer::Safe, commit.safe), (Pointer::Finalized, commit.finalized)] {
         if to.is_some() {

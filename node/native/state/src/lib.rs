@@ -28,7 +28,7 @@ mod tables;
 mod unwind;
 mod upkeep;
 
-pub use commit::{Commit, StorageNodes, StoredBlock};
+pub use commit::{Amendment, Commit, StorageNodes, StoredBlock};
 pub use database::{DEFAULT_MAP_SIZE, Database, Options};
 pub use error::StateError;
 pub use flat::{ChangedKeys, StateDifference};

@@ -31,8 +31,7 @@ const TAIL: u64 = 64;
 
 /// The pages that lead to others, the nearest to the roots first, and the end of the file.
 pub(crate) fn check_quickly(file: &File) -> Result<(), StateError> {
-    let newest = (0..2).filter_map(|page| Meta::read(file, page).transpose()).collect::<io::Result<Vec<_>>>()?;
-    let Some(meta) = newest.into_iter().max_by_key(|meta| meta.commit) else { return Ok(()) };
+    let Some(meta) = Meta::read_both(file)?.into_iter().max_by_key(|meta| meta.commit) else { return Ok(()) };
     let length = file.metadata()?.len();
     let cut = length < (meta.last_page + 1) * meta.page_size as u64;
     // A file may rightly be short of pages that were never written; then only looking at all tells.
@@ -41,7 +40,7 @@ pub(crate) fn check_quickly(file: &File) -> Result<(), StateError> {
 
 /// Every page that the commit uses. It must be pinned by a snapshot.
 pub(crate) fn check_all(file: &File, commit: u64) -> Result<(), StateError> {
-    let meta = Meta::read(file, commit % 2)?.filter(|meta| meta.commit == commit);
+    let meta = Meta::read_both(file)?.into_iter().find(|meta| meta.commit == commit);
     let meta = meta.ok_or_else(|| StateError::corrupt(format!("no page names commit {commit}")))?;
     Walk::new(file, &meta, file.metadata()?.len(), None).run()
 }
@@ -70,33 +69,28 @@ impl Tree {
 }
 
 impl Meta {
-    /// Of one of the two meta pages; `None` where there is none.
-    fn read(file: &File, number: u64) -> io::Result<Option<Self>> {
-        let first = HEADER + 24;
-        let mut page = [0; HEADER + 24 + 2 * Tree::BYTES + 16];
-        let mut page_size = 4096;
-        for _ in ["where pages have 4 KiB", "where they have what the first says"] {
-            match file.read_exact_at(&mut page, number * page_size) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-                Err(error) => return Err(error),
-            }
-            if number == 0 || u32_at(&page, HEADER) == MAGIC {
-                break;
-            }
-            let mut size = [0; 4];
-            file.read_exact_at(&mut size, first as u64)?;
-            page_size = u64::from(u32::from_ne_bytes(size));
+    const FIRST_TREE: usize = HEADER + 24;
+    const BYTES: usize = Self::FIRST_TREE + 2 * Tree::BYTES + 16;
+
+    /// Both meta pages, as far as they are such; LMDB refuses a file that lacks one.
+    fn read_both(file: &File) -> io::Result<Vec<Self>> {
+        let Some(first) = Self::read(file, 0)? else { return Ok(Vec::new()) };
+        let second = Self::read(file, first.page_size as u64)?;
+        Ok(std::iter::once(first).chain(second).collect())
+    }
+
+    fn read(file: &File, at: u64) -> io::Result<Option<Self>> {
+        let mut page = [0; Self::BYTES];
+        match file.read_exact_at(&mut page, at) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
         }
-        if u32_at(&page, HEADER) != MAGIC {
-            return Ok(None);
-        }
-        let tail = first + 2 * Tree::BYTES;
-        Ok(Some(Self {
-            page_size: u32_at(&page, first) as usize,
+        let (trees, tail) = (&page[Self::FIRST_TREE..], Self::BYTES - 16);
+        Ok((u32_at(&page, HEADER) == MAGIC).then(|| Self {
+            page_size: u32_at(trees, 0) as usize,
             last_page: u64_at(&page, tail),
             commit: u64_at(&page, tail + 8),
-            roots: [Tree::parse(&page[first..]), Tree::parse(&page[first + Tree::BYTES..])],
+            roots: [Tree::parse(trees), Tree::parse(&trees[Tree::BYTES..])],
         }))
     }
 }

@@ -6,5 +6,6 @@ mod logs;
 mod power;
 mod processes;
 mod support;
+mod tries;
 mod twin;
 mod upkeep;

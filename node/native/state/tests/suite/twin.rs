@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256};
-use state::{Commit, Database, FlatAccount, Prune, Snapshot, StateError, StoredBlock};
+use state::{Amendment, Commit, Database, FlatAccount, Prune, Snapshot, StateError, StoredBlock};
 
 use crate::support::*;
 
@@ -158,6 +158,30 @@ fn every_state_of_a_random_chain_is_as_the_twin_has_it() {
         }
         drop(database);
         twin.compare(&folder.open().snapshot().unwrap(), 0);
+    }
+}
+
+#[test]
+fn amendments_count_as_the_head_block_s() {
+    let folder = Folder::new();
+    let (database, mut twin) = (folder.open(), Twin::new(13));
+    for round in 0..30 {
+        step(&mut twin, &database);
+        let (mut made, number) = (twin.states.pop().unwrap(), twin.head());
+        let before = made.clone();
+        let mut cleared = BTreeSet::new();
+        (0..3).for_each(|_| twin.change(&mut made, &mut cleared));
+        let StoredBlock { accounts, storage, storage_cleared, .. } = stored(number, 0, &before, &made, &cleared);
+        let amendment = Some(Amendment { accounts, storage, storage_cleared, codes: Vec::new() });
+        database.commit(&Commit { amendment, ..Commit::default() }).unwrap();
+        twin.states.push(made);
+
+        twin.compare(&database.snapshot().unwrap(), 0);
+        if round % 7 == 6 && number > 0 {
+            twin.unwind(number - 1);
+            database.commit(&Commit { unwind_to: Some(number - 1), ..Commit::default() }).unwrap();
+            twin.compare(&database.snapshot().unwrap(), 0);
+        }
     }
 }
 
