@@ -18,8 +18,13 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 # Suite, path below the fixtures, one case in so many. The whole of a small suite, a few hundred cases of a large one.
 SAMPLE: Final = (
     ("rlp", "basic", 1),
+    ("trie", "basic", 1),
+    ("transaction", "ethereum-tests/ethereum-tests.tar.xz", 5),
+    ("state", "eest/eest-osaka.tar.xz", 40),
+    ("state", "ethereum-tests/legacytests-cancun-state.tar.xz", 100),
     ("blockchain", "eest/eest-prague.tar.xz", 4),
     ("blockchain", "ethereum-tests/ethereum-tests.tar.xz", 2),
+    ("engine", "eest/eest-prague.tar.xz", 4),
     ("kzg", "vectors/kzg", 10),
     ("bls", "vectors/bls12-381", 10),
     ("p256", "vectors/p256", 10),

@@ -9,11 +9,12 @@ from typing import Final
 from conformance import rpc_compat
 from conformance.case import Result, Suite
 from conformance.options import Options
-from conformance.suites import blockchain, bls, kzg, p256, rlp, state, transaction, trie
+from conformance.suites import blockchain, bls, engine, kzg, p256, rlp, state, transaction, trie
 
 BY_FILE: Final[dict[str, Suite]] = {
     "blockchain": blockchain.SUITE,
     "bls": bls.SUITE,
+    "engine": engine.SUITE,
     "kzg": kzg.SUITE,
     "p256": p256.SUITE,
     "rlp": rlp.SUITE,

@@ -41,7 +41,7 @@ def check(case: Case) -> None:
         for number, block in enumerate(test["blocks"]):
             _import(chain, choice, number, block)
         equal("head", chain.head().hash, fixture.unhex(test["lastblockhash"]))
-        state_check.compare(chain.reader(), test)
+        state_check.compare(state_check.of_reader(chain.reader()), test)
 
 
 @dataclass(slots=True)

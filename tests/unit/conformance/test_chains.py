@@ -1,4 +1,4 @@
-"""Blockchain fixtures made here, block by block, by the node's own builder; then spoilt in one place each."""
+"""Blockchain and engine fixtures made here by the node's own builder; then spoilt in one place each."""
 
 from __future__ import annotations
 
@@ -64,11 +64,30 @@ def right(tmp_path: Path) -> dict[str, Any]:
     return test
 
 
-def play(test: dict[str, Any]) -> Result:
-    (result,) = runner.play(
-        BY_FILE["blockchain"], Task(File("f.json", json.dumps({"t": test}).encode())), Options()
-    ).results
+def play(test: dict[str, Any], suite: str = "blockchain") -> Result:
+    file = File("f.json", json.dumps({"t": test}).encode())
+    (result,) = runner.play(BY_FILE[suite], Task(file), Options()).results
     return result
+
+
+def spoil(test: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    spoilt = copy.deepcopy(test)
+    place: Any = spoilt
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return spoilt
+
+
+@pytest.fixture
+def payloads(right: dict[str, Any]) -> dict[str, Any]:
+    """The same two blocks for the Engine API."""
+    test = {key: value for key, value in right.items() if key != "blocks"}
+    made = (orjson.loads(_native.block_to_payload(bytes.fromhex(b["rlp"][2:]), 2)) for b in right["blocks"])
+    test["engineNewPayloads"] = [
+        {"params": [payload], "newPayloadVersion": "2", "forkchoiceUpdatedVersion": "2"} for payload in made
+    ]
+    return test
 
 
 def test_the_right_fixture_passes(right: dict[str, Any]) -> None:
@@ -92,13 +111,7 @@ def test_the_right_fixture_passes(right: dict[str, Any]) -> None:
     ],
 )
 def test_each_spoilt_place_is_seen(right: dict[str, Any], path: tuple[str | int, ...], value: str, reason: str) -> None:
-    spoilt = copy.deepcopy(right)
-    place: Any = spoilt
-    for step in path[:-1]:
-        place = place[step]
-    place[path[-1]] = value
-
-    result = play(spoilt)
+    result = play(spoil(right, path, value))
 
     assert result.outcome is Outcome.FAILED
     assert reason in result.reason
@@ -128,3 +141,52 @@ def test_before_the_merge_difficulty_decides_and_the_first_of_equals_stays() -> 
     assert block(b"d", b"c" * 32, 2)
     assert choice.head == b"d" * 32
     assert choice.takes(b"p" * 32, [b"a" * 32, *[b""] * 7]), "after the merge the newest is the head"
+
+
+def test_the_right_payloads_pass(payloads: dict[str, Any]) -> None:
+    assert play(payloads, "engine") == Result("f.json::t", Outcome.PASSED)
+
+
+FIRST = ("engineNewPayloads", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("lastblockhash",), "0x" + "11" * 32, "head"),
+        (("genesisBlockHeader", "hash"), "0x" + "11" * 32, "genesis hash"),
+        (("postState", HOLDER, "balance"), "0x06", "state root"),
+        ((*FIRST, "params", 0, "stateRoot"), "0x" + "11" * 32, "payload 0: INVALID"),
+        ((*FIRST, "params", 0, "parentHash"), "0x" + "11" * 32, "payload 0: INVALID"),
+        ((*FIRST, "params", 0, "withdrawals"), None, "payload 0"),
+        ((*FIRST, "validationError"), "BlockException.INVALID_STATE_ROOT", "payload 0: VALID, expected INVALID"),
+        ((*FIRST, "errorCode"), "-32602", "error code"),
+        ((*FIRST, "newPayloadVersion"), "3", "payload 0"),
+        ((*FIRST, "forkchoiceUpdatedVersion"), "9", "engine_forkchoiceUpdatedV9"),
+    ],
+)
+def test_each_spoilt_payload_is_seen(
+    payloads: dict[str, Any], path: tuple[str | int, ...], value: Any, reason: str
+) -> None:
+    result = play(spoil(payloads, path, value), "engine")
+
+    assert result.outcome is Outcome.FAILED
+    assert reason in result.reason
+
+
+def test_a_bad_payload_must_be_expected(payloads: dict[str, Any]) -> None:
+    bad = spoil(payloads, ("engineNewPayloads", 1, "params", 0, "stateRoot"), "0x" + "11" * 32)
+    bad["engineNewPayloads"].append(payloads["engineNewPayloads"][1])
+
+    assert play(bad, "engine").outcome is Outcome.FAILED
+    bad["engineNewPayloads"][1]["validationError"] = "BlockException.INVALID_BLOCK_HASH"
+    assert play(bad, "engine").outcome is Outcome.PASSED
+
+
+def test_a_refused_call_must_have_the_expected_code(payloads: dict[str, Any]) -> None:
+    refused = spoil(payloads, (*FIRST, "params", 0, "withdrawals"), None)
+
+    for code, outcome in (("-32602", Outcome.FAILED), ("-38005", Outcome.FAILED)):
+        refused["engineNewPayloads"][0]["errorCode"] = code
+        assert play(refused, "engine").outcome is outcome
+        assert ("error code" in play(refused, "engine").reason) is (code != "-32602")
