@@ -2,13 +2,15 @@
 //! given no longer changes what it touches.
 
 use super::args::Message;
-use super::error::{CallError, SourceError};
+use super::error::{Attempt, CallError, SourceError};
+use super::faults::Faults;
 use super::revert::halt_message;
 use super::run::{Environment, inspect};
 use alloy_eips::eip2930::AccessList;
 use revm::DatabaseRef;
 use revm::context_interface::result::ExecutionResult;
 use revm::database_interface::WrapDatabaseRef;
+use revm::primitives::hardfork::SpecId;
 use revm_inspectors::access_list::AccessListInspector;
 
 /// What an authorization costs up front (EIP-7702).
@@ -27,16 +29,19 @@ pub fn create<D: DatabaseRef<Error = SourceError>>(
     mut message: Message,
 ) -> Result<Created, CallError> {
     check(&message)?;
+    let knows_lists = environment.cfg.spec.is_enabled_in(SpecId::BERLIN);
     let mut known = message.access_list.take();
     loop {
-        message.access_list = Some(known.clone().unwrap_or_default());
+        message.access_list = knows_lists.then(|| known.clone().unwrap_or_default());
         let mut inspector = AccessListInspector::new(known.clone().unwrap_or_default());
         let environment = environment.clone().for_message(&message);
-        let done = inspect(WrapDatabaseRef(state), environment, &message, &mut inspector)?;
+        let mut faults = Faults::default();
+        let done = inspect(WrapDatabaseRef(state), environment, &message, (&mut inspector, &mut faults))
+            .map_err(|error| error.during(Attempt::AccessList))?;
         let touched = inspector.into_access_list();
         if known.as_ref().is_some_and(|known| *known == touched) || known.is_none() && touched.0.is_empty() {
             let gas_used = done.result.tx_gas_used();
-            return Ok(Created { list: touched, gas_used, error: failure(&done.result) });
+            return Ok(Created { list: touched, gas_used, error: failure(&done.result, &faults) });
         }
         known = Some(touched);
     }
@@ -53,11 +58,13 @@ fn check(message: &Message) -> Result<(), CallError> {
     Ok(())
 }
 
-fn failure(result: &ExecutionResult) -> Option<String> {
+fn failure(result: &ExecutionResult, faults: &Faults) -> Option<String> {
     match result {
         ExecutionResult::Success { .. } => None,
         ExecutionResult::Revert { .. } => Some("execution reverted".to_owned()),
-        ExecutionResult::Halt { reason, .. } => Some(halt_message(reason)),
+        ExecutionResult::Halt { reason, .. } => {
+            Some(faults.of_message().map_or_else(|| halt_message(reason), str::to_owned))
+        }
     }
 }
 
@@ -67,7 +74,6 @@ mod tests {
     use crate::calls::testing::{CONTRACT, MemoryState, environment, message};
     use alloy_eips::eip2930::AccessListItem;
     use alloy_primitives::{Address, B256, hex};
-    use revm::primitives::hardfork::SpecId;
 
     fn create_on(code: &[u8], json: &str) -> Created {
         let state = MemoryState::default().with_code(CONTRACT, code.to_vec());

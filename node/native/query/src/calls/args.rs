@@ -3,7 +3,7 @@
 //! A message is not a transaction: it has no signature, its nonce is not checked, its sender may be a contract, and
 //! when it names no price it pays none. `ToMessage` of geth is the model; `eth_simulateV1` adds checks of its own.
 
-use super::error::{CallError, TransactionRefused};
+use super::error::{Attempt, CallError, TransactionRefused};
 use super::fields::{Data, Quantity64, Quantity256};
 use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_eips::eip7702::SignedAuthorization;
@@ -13,6 +13,7 @@ use revm::context_interface::either::Either;
 use revm::context_interface::result::InvalidTransaction;
 use revm::context_interface::transaction::TransactionType;
 use revm::primitives::eip4844::GAS_PER_BLOB;
+use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 
 /// A call object as the request holds it. Unknown fields are ignored, as in geth.
@@ -52,6 +53,8 @@ pub struct Defaults {
     /// `None` before London.
     pub base_fee: Option<u64>,
     pub chain_id: u64,
+    /// Lists that the fork does not know are left out.
+    pub spec: SpecId,
 }
 
 /// A call object with every gap filled.
@@ -106,9 +109,9 @@ impl CallArgs {
             value: self.value.unwrap_or_default().0,
             nonce: self.nonce.unwrap_or_default().0,
             data: self.input.or(self.data).unwrap_or_default().0,
-            access_list: self.access_list.map(access_list),
+            access_list: self.access_list.filter(|_| defaults.spec.is_enabled_in(SpecId::BERLIN)).map(access_list),
             blob_fee_cap: self.max_fee_per_blob_gas.unwrap_or_default().0,
-            blob_hashes: self.blob_versioned_hashes,
+            blob_hashes: self.blob_versioned_hashes.filter(|_| defaults.spec.is_enabled_in(SpecId::CANCUN)),
             authorizations: self.authorization_list,
             base_fee: defaults.base_fee,
             chain_id: defaults.chain_id,
@@ -148,6 +151,7 @@ impl Message {
 
     pub fn refused(&self, reason: InvalidTransaction) -> Box<TransactionRefused> {
         Box::new(TransactionRefused {
+            attempt: Attempt::default(),
             reason,
             from: self.from,
             gas: self.gas,
@@ -212,8 +216,8 @@ impl Message {
 mod tests {
     use super::*;
 
-    const AFTER_LONDON: Defaults = Defaults { gas_cap: 1_000, base_fee: Some(7), chain_id: 5 };
-    const BEFORE_LONDON: Defaults = Defaults { base_fee: None, ..AFTER_LONDON };
+    const AFTER_LONDON: Defaults = Defaults { gas_cap: 1_000, base_fee: Some(7), chain_id: 5, spec: SpecId::OSAKA };
+    const BEFORE_LONDON: Defaults = Defaults { base_fee: None, spec: SpecId::ISTANBUL, ..AFTER_LONDON };
 
     fn message(json: &str, defaults: &Defaults) -> Result<Message, CallError> {
         serde_json::from_str::<CallArgs>(json).expect("readable").into_message(defaults)
@@ -280,6 +284,18 @@ mod tests {
         for bad in [r#"{"gas":"0x01"}"#, r#"{"gas":5}"#, r#"{"to":"0x12"}"#, r#"{"data":"0x1"}"#, "7"] {
             assert!(serde_json::from_str::<CallArgs>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn lists_that_the_fork_does_not_know_are_left_out() {
+        let hash = format!("0x01{}", "00".repeat(31));
+        let json = format!(r#"{{"accessList":[],"blobVersionedHashes":["{hash}"]}}"#);
+
+        let old = message(&json, &BEFORE_LONDON).expect("accepted");
+        let new = message(&json, &AFTER_LONDON).expect("accepted");
+
+        assert_eq!((old.access_list.is_some(), old.blob_hashes.is_some()), (false, false));
+        assert_eq!((new.access_list.is_some(), new.blob_hashes.is_some()), (true, true));
     }
 
     #[test]

@@ -7,7 +7,11 @@ use super::trace::TraceOptions;
 use crate::params::{Argument, kind, wrong_type};
 use serde::de::DeserializeOwned;
 
-fn object<T: DeserializeOwned>(json: &str, go_type: &str) -> Result<T, String> {
+/// Read an object; null is one without fields.
+fn object<T: DeserializeOwned + Default>(json: &str, go_type: &str) -> Result<T, String> {
+    if json == "null" {
+        return Ok(T::default());
+    }
     if !json.starts_with('{') {
         return Err(wrong_type(kind(json), go_type));
     }

@@ -54,6 +54,16 @@ impl CallError {
     }
 }
 
+impl CallError {
+    /// Say what was tried, where the message was refused.
+    pub fn during(mut self, attempt: Attempt) -> Self {
+        if let Self::Transaction(refused) = &mut self {
+            refused.attempt = attempt;
+        }
+        self
+    }
+}
+
 impl From<CallError> for RpcError {
     fn from(error: CallError) -> Self {
         let data = match &error {
@@ -84,9 +94,20 @@ impl From<SourceError> for CallError {
     }
 }
 
+/// What was tried with a message that did not run. Clients match on the words around the reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Attempt {
+    #[default]
+    Call,
+    Estimate,
+    AccessList,
+    Trace,
+}
+
 /// A message that did not run: the EVM's reason and the facts that the message names.
 #[derive(Debug, Clone)]
 pub struct TransactionRefused {
+    pub attempt: Attempt,
     pub reason: InvalidTransaction,
     pub from: Address,
     pub gas: u64,
@@ -99,58 +120,71 @@ impl std::error::Error for TransactionRefused {}
 
 impl std::fmt::Display for TransactionRefused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let from = self.from;
-        write!(f, "err: ")?;
-        match &self.reason {
-            InvalidTransaction::PriorityFeeGreaterThanMaxFee => write!(
-                f,
-                "max priority fee per gas higher than max fee per gas: address {from}, maxPriorityFeePerGas: {}, \
-                 maxFeePerGas: {}",
-                self.tip_cap, self.fee_cap
-            ),
-            InvalidTransaction::GasPriceLessThanBasefee => write!(
-                f,
-                "max fee per gas less than block base fee: address {from}, maxFeePerGas: {}, baseFee: {}",
-                self.fee_cap, self.base_fee
-            ),
-            InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
-                write!(f, "intrinsic gas too low: have {gas_limit}, want {initial_gas}")
-            }
-            InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
-                write!(f, "insufficient gas for floor data gas cost: have {gas_limit}, want {gas_floor}")
-            }
-            InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
-                write!(f, "insufficient funds for gas * price + value: address {from} have {balance} want {fee}")
-            }
-            InvalidTransaction::OverflowPaymentInTransaction => write!(
-                f,
-                "insufficient funds for gas * price + value: address {from} required balance exceeds 256 bits"
-            ),
-            InvalidTransaction::NonceTooHigh { tx, state } => {
-                write!(f, "nonce too high: address {from}, tx: {tx} state: {state}")
-            }
-            InvalidTransaction::NonceTooLow { tx, state } => {
-                write!(f, "nonce too low: address {from}, tx: {tx} state: {state}")
-            }
-            InvalidTransaction::NonceOverflowInTransaction => write!(f, "nonce has max value: address {from}"),
-            InvalidTransaction::CreateInitCodeSizeLimit => write!(f, "max initcode size exceeded"),
-            InvalidTransaction::RejectCallerWithCode => write!(f, "sender not an eoa: address {from}"),
-            InvalidTransaction::BlobGasPriceGreaterThanMax { block_blob_gas_price, tx_max_fee_per_blob_gas } => write!(
-                f,
-                "max fee per blob gas less than block blob gas fee: address {from} blobGasFeeCap: \
-                 {tx_max_fee_per_blob_gas}, blobBaseFee: {block_blob_gas_price}"
-            ),
-            InvalidTransaction::EmptyBlobs => write!(f, "blob transaction missing blob hashes"),
-            InvalidTransaction::BlobCreateTransaction => write!(f, "blob transaction of type create"),
-            InvalidTransaction::TooManyBlobs { .. } => write!(f, "blob transaction has too many blobs"),
-            InvalidTransaction::EmptyAuthorizationList => write!(f, "EIP-7702 transaction with empty auth list"),
-            other => write!(f, "{other}"),
-        }?;
-        write!(f, " (supplied gas {})", self.gas)
+        let (reason, gas) = (self.reason_text(), self.gas);
+        match self.attempt {
+            Attempt::Call => write!(f, "err: {reason} (supplied gas {gas})"),
+            Attempt::Estimate => write!(f, "failed with {gas} gas: {reason}"),
+            Attempt::AccessList => write!(f, "failed to apply transaction: err: {reason}"),
+            Attempt::Trace => write!(f, "tracing failed: {reason}"),
+        }
     }
 }
 
 impl TransactionRefused {
+    /// The reason in geth's words.
+    fn reason_text(&self) -> String {
+        let from = self.from;
+        match &self.reason {
+            InvalidTransaction::PriorityFeeGreaterThanMaxFee => format!(
+                "max priority fee per gas higher than max fee per gas: address {from}, maxPriorityFeePerGas: {}, \
+                 maxFeePerGas: {}",
+                self.tip_cap, self.fee_cap
+            ),
+            InvalidTransaction::GasPriceLessThanBasefee => format!(
+                "max fee per gas less than block base fee: address {from}, maxFeePerGas: {}, baseFee: {}",
+                self.fee_cap, self.base_fee
+            ),
+            InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
+                format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}")
+            }
+            InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
+                format!("insufficient gas for floor data gas cost: have {gas_limit}, want {gas_floor}")
+            }
+            InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
+                format!("insufficient funds for gas * price + value: address {from} have {balance} want {fee}")
+            }
+            InvalidTransaction::OverflowPaymentInTransaction => {
+                format!("insufficient funds for gas * price + value: address {from} required balance exceeds 256 bits")
+            }
+            InvalidTransaction::NonceTooHigh { tx, state } => {
+                format!("nonce too high: address {from}, tx: {tx} state: {state}")
+            }
+            InvalidTransaction::NonceTooLow { tx, state } => {
+                format!("nonce too low: address {from}, tx: {tx} state: {state}")
+            }
+            InvalidTransaction::NonceOverflowInTransaction => format!("nonce has max value: address {from}"),
+            InvalidTransaction::RejectCallerWithCode => format!("sender not an eoa: address {from}"),
+            InvalidTransaction::BlobGasPriceGreaterThanMax { block_blob_gas_price, tx_max_fee_per_blob_gas } => {
+                format!(
+                    "max fee per blob gas less than block blob gas fee: address {from} blobGasFeeCap: \
+                 {tx_max_fee_per_blob_gas}, blobBaseFee: {block_blob_gas_price}"
+                )
+            }
+            InvalidTransaction::EmptyAuthorizationList => {
+                format!("EIP-7702 transaction with empty auth list (sender {from})")
+            }
+            InvalidTransaction::AuthorizationListInvalidFields => {
+                format!("EIP-7702 transaction cannot be used to create contract (sender {from})")
+            }
+            InvalidTransaction::CreateInitCodeSizeLimit => "max initcode size exceeded".to_owned(),
+            InvalidTransaction::EmptyBlobs => "blob transaction missing blob hashes".to_owned(),
+            InvalidTransaction::BlobVersionNotSupported => "a blob has an invalid hash version".to_owned(),
+            InvalidTransaction::BlobCreateTransaction => "blob transaction of type create".to_owned(),
+            InvalidTransaction::TooManyBlobs { .. } => "blob transaction has too many blobs".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// The code of the rule in `eth_simulateV1`.
     pub fn simulation_code(&self) -> i64 {
         match &self.reason {

@@ -4,9 +4,8 @@
 //! run used and the 63/64 rule asks for, then a bisection that leans to the low side.
 
 use super::args::Message;
-use super::error::{CallError, SourceError};
-use super::revert::halt_message;
-use super::run::{Environment, run};
+use super::error::{Attempt, CallError, SourceError};
+use super::run::{Environment, halt_text, run};
 use alloy_primitives::{TxKind, U256};
 use revm::DatabaseRef;
 use revm::context_interface::result::{ExecutionResult, HaltReason, InvalidTransaction};
@@ -42,7 +41,7 @@ impl<D: DatabaseRef<Error = SourceError>> Search<'_, D> {
         }
         let first = match self.attempt(highest)? {
             Some(result) if result.is_success() => result,
-            Some(result) => return Err(failure(result, highest)),
+            Some(result) => return Err(self.failure(result, highest)),
             None => return Err(exceeds_allowance(highest)),
         };
         let mut low = first.tx_gas_used().saturating_sub(1);
@@ -124,7 +123,21 @@ impl<D: DatabaseRef<Error = SourceError>> Search<'_, D> {
         match run(WrapDatabaseRef(self.state), environment, &self.message) {
             Ok(result) => Ok(Some(result)),
             Err(CallError::Transaction(refused)) if is_about_gas_limit(&refused.reason) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(error.during(Attempt::Estimate)),
+        }
+    }
+
+    /// Why the message fails with all the gas there is.
+    fn failure(&self, result: ExecutionResult, highest: u64) -> CallError {
+        match result {
+            ExecutionResult::Revert { output, .. } => CallError::Reverted(output),
+            ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } | ExecutionResult::Success { .. } => {
+                exceeds_allowance(highest)
+            }
+            ExecutionResult::Halt { reason, .. } => {
+                let environment = self.environment.clone().for_message(&self.message);
+                CallError::Halted(halt_text(WrapDatabaseRef(self.state), environment, &self.message, &reason))
+            }
         }
     }
 }
@@ -135,16 +148,6 @@ fn is_about_gas_limit(reason: &InvalidTransaction) -> bool {
         reason,
         InvalidTransaction::CallGasCostMoreThanGasLimit { .. } | InvalidTransaction::TxGasLimitGreaterThanCap { .. }
     )
-}
-
-fn failure(result: ExecutionResult, highest: u64) -> CallError {
-    match result {
-        ExecutionResult::Revert { output, .. } => CallError::Reverted(output),
-        ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } | ExecutionResult::Success { .. } => {
-            exceeds_allowance(highest)
-        }
-        ExecutionResult::Halt { reason, .. } => CallError::Halted(halt_message(&reason)),
-    }
 }
 
 fn exceeds_allowance(highest: u64) -> CallError {

@@ -1,14 +1,13 @@
 //! `eth_call`, `eth_estimateGas`, `eth_createAccessList`, `eth_simulateV1`.
 
 use super::access_list;
-use super::args::CallArgs;
-use super::error::CallError;
+use super::args::{CallArgs, Message};
+use super::error::{CallError, SourceError};
 use super::estimate::Search;
 use super::overrides::{BlockOverrides, StateOverrides};
 use super::place::Place;
-use super::revert::halt_message;
 use super::roots::Roots;
-use super::run::run;
+use super::run::{Environment, halt_text, run};
 use super::simulate::{self, Ground};
 use crate::block_id::{BlockId, BlockTag};
 use crate::context::Context;
@@ -17,6 +16,7 @@ use crate::json;
 use crate::params::Params;
 use alloy_eips::eip2930::AccessListItem;
 use alloy_primitives::Bytes;
+use revm::DatabaseRef;
 use revm::context_interface::result::ExecutionResult;
 use revm::database_interface::WrapDatabaseRef;
 
@@ -29,26 +29,36 @@ pub fn call(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Result
 
     let mut place = Place::find(context, id)?;
     place.override_block(block)?;
-    let returned = returned_by(&mut place, args, state)?;
+    let returned = returned_by(&place, args, state)?;
 
     json::data(out, &returned);
     Ok(())
 }
 
-fn returned_by(place: &mut Place<'_>, args: CallArgs, state: Option<StateOverrides>) -> Result<Bytes, CallError> {
+fn returned_by(place: &Place<'_>, args: CallArgs, state: Option<StateOverrides>) -> Result<Bytes, CallError> {
     let message = place.message(args)?;
-    let result = match state {
-        None => run(WrapDatabaseRef(&place.source), place.environment.clone().for_message(&message), &message)?,
+    match state {
+        None => returned_on(&place.source, place.environment.clone(), &message),
         Some(state) => {
             let mut environment = place.environment.clone();
             let layer = place.layer_in(&mut environment, state)?;
-            run(layer, environment.for_message(&message), &message)?
+            returned_on(&layer, environment, &message)
         }
-    };
-    match result {
+    }
+}
+
+fn returned_on<D: DatabaseRef<Error = SourceError>>(
+    state: &D,
+    environment: Environment,
+    message: &Message,
+) -> Result<Bytes, CallError> {
+    let environment = environment.for_message(message);
+    match run(WrapDatabaseRef(state), environment.clone(), message)? {
         ExecutionResult::Success { output, .. } => Ok(output.into_data()),
         ExecutionResult::Revert { output, .. } => Err(CallError::Reverted(output)),
-        ExecutionResult::Halt { reason, .. } => Err(CallError::Halted(halt_message(&reason))),
+        ExecutionResult::Halt { reason, .. } => {
+            Err(CallError::Halted(halt_text(WrapDatabaseRef(state), environment, message, &reason)))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod debug;
 mod error;
 mod estimate;
 pub mod eth;
+mod faults;
 mod fields;
 mod layer;
 mod overrides;

@@ -53,6 +53,7 @@ impl<'a> Place<'a> {
             gas_cap: self.gas_cap(),
             base_fee: self.environment.base_fee(),
             chain_id: self.context.spec.chain_id,
+            spec: self.environment.cfg.spec,
         })
     }
 

@@ -60,10 +60,11 @@ fn panic_reason(payload: &[u8]) -> Option<String> {
     Some(reason.to_owned())
 }
 
-/// A halt's name.
+/// A halt's name. Where geth also names the opcode, [`super::faults`] knows more.
 pub fn halt_message(reason: &HaltReason) -> String {
     let text = match reason {
         HaltReason::OutOfGas(OutOfGasError::InvalidOperand) => "gas uint64 overflow",
+        HaltReason::OutOfGas(OutOfGasError::ReentrancySentry) => "out of gas: not enough gas for reentrancy sentry",
         HaltReason::OutOfGas(_) => "out of gas",
         HaltReason::OpcodeNotFound | HaltReason::NotActivated => "invalid opcode",
         HaltReason::InvalidFEOpcode => "invalid opcode: INVALID",

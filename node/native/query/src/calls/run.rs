@@ -2,10 +2,12 @@
 
 use super::args::Message;
 use super::error::{CallError, SourceError, from_evm};
+use super::faults::Faults;
 use super::precompiles::CallPrecompiles;
+use super::revert::halt_message;
 use revm::bytecode::opcode;
 use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
-use revm::context_interface::result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState};
+use revm::context_interface::result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultAndState};
 use revm::handler::instructions::EthInstructions;
 use revm::handler::{EthFrame, ExecuteEvm};
 use revm::inspector::{InspectEvm, Inspector};
@@ -115,6 +117,29 @@ pub fn inspect<D: Database<Error = SourceError>, I: Inspector<CallContext<D>>>(
     machine(db, environment, inspector)
         .inspect_tx(tx)
         .map_err(|error| from_evm(error, |reason| message.refused(reason)))
+}
+
+/// Why a message halted, in geth's words. Some of them name the opcode or the stack: then the message runs once more,
+/// watched.
+pub fn halt_text<D: Database<Error = SourceError>>(
+    db: D,
+    environment: Environment,
+    message: &Message,
+    reason: &HaltReason,
+) -> String {
+    let plain = halt_message(reason);
+    let is_vague = matches!(
+        reason,
+        HaltReason::OpcodeNotFound | HaltReason::NotActivated | HaltReason::StackUnderflow | HaltReason::StackOverflow
+    );
+    if !is_vague {
+        return plain;
+    }
+    let mut faults = Faults::default();
+    match inspect(db, environment, message, &mut faults) {
+        Ok(_) => faults.of_message().map_or(plain, str::to_owned),
+        Err(_) => plain,
+    }
 }
 
 /// The reason geth would name first. It looks at the nonce, then at fees, then at the balance, then at the gas that

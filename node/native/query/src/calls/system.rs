@@ -7,7 +7,7 @@ use super::run::{Environment, machine};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{Address, B256, Bytes};
-use revm::context_interface::result::ExecutionResult;
+use revm::context_interface::result::{EVMError, ExecutionResult};
 use revm::handler::SystemCallEvm;
 use revm::primitives::hardfork::SpecId;
 use revm::{DatabaseCommit, DatabaseRef};
@@ -60,7 +60,10 @@ fn call<D: DatabaseRef<Error = SourceError>>(
     data: Bytes,
 ) -> Result<Bytes, CallError> {
     let mut evm = machine(&mut *layer, environment.clone(), ());
-    let done = evm.system_call(contract, data).map_err(|error| CallError::State(error.to_string()))?;
+    let done = evm.system_call(contract, data).map_err(|error| match error {
+        EVMError::Database(error) => error.into(),
+        other => CallError::State(other.to_string()),
+    })?;
     drop(evm);
     layer.commit(done.state);
     match done.result {

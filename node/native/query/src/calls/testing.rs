@@ -115,5 +115,6 @@ pub fn message(json: &str) -> Message {
     let mut args: CallArgs = serde_json::from_str(json).expect("a call object");
     args.from.get_or_insert(SENDER);
     args.to.get_or_insert(CONTRACT);
-    args.into_message(&Defaults { gas_cap: 50_000_000, base_fee: Some(7), chain_id: 1 }).expect("a message")
+    args.into_message(&Defaults { gas_cap: 50_000_000, base_fee: Some(7), chain_id: 1, spec: SpecId::OSAKA })
+        .expect("a message")
 }

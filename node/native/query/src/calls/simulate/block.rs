@@ -15,12 +15,13 @@ use super::transaction::Unsigned;
 use super::{Ground, changes};
 use alloy_consensus::{Eip658Value, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxType, proofs};
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
-use alloy_primitives::{B256, Bloom};
+use alloy_primitives::{Address, B256, Bloom};
 use alloy_rlp::BufMut;
 use revm::context_interface::result::ExecutionResult;
 use revm::inspector::InspectEvm;
 use revm::primitives::eip4844::GAS_PER_BLOB;
 use revm::primitives::hardfork::SpecId;
+use revm::state::EvmState;
 use revm::{DatabaseCommit, DatabaseRef};
 use stf::rewards::mining_rewards;
 use stf::{Fork, Header};
@@ -140,8 +141,12 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
             return Err(CallError::Coded { code: BLOCK_GAS_LIMIT_REACHED, message });
         }
         args.gas = Some(Quantity64(wanted));
-        let defaults =
-            Defaults { gas_cap: self.budget, base_fee: header.base_fee_per_gas, chain_id: self.ground.spec.chain_id };
+        let defaults = Defaults {
+            gas_cap: self.budget,
+            base_fee: header.base_fee_per_gas,
+            chain_id: self.ground.spec.chain_id,
+            spec: self.ground.spec.fork_of(header).spec_id(),
+        };
         Ok((args.into_message(&defaults)?, wanted > self.budget))
     }
 
@@ -151,6 +156,7 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
         environment: &Environment,
         collector: &mut LogCollector,
     ) -> Result<ExecutionResult, CallError> {
+        let coinbase = environment.block.beneficiary;
         let mut environment = environment.clone();
         if !self.rules.validation {
             environment.cfg.disable_base_fee = message.is_free();
@@ -162,7 +168,10 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
         let done = evm.inspect_tx(tx);
         drop(evm);
         match done {
-            Ok(done) => {
+            Ok(mut done) => {
+                if message.is_free() && !self.rules.validation {
+                    leave_out_untipped(&mut done.state, coinbase);
+                }
                 self.layer.commit(done.state);
                 Ok(done.result)
             }
@@ -237,6 +246,13 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
 impl<D: DatabaseRef<Error = SourceError>> Simulation<'_, D> {
     fn state_root(&self) -> Result<B256, CallError> {
         (self.ground.root)(&changes::of_layer(&self.layer)?)
+    }
+}
+
+/// A miner whom nobody pays is not touched: before EIP-161 that would leave an empty account behind.
+fn leave_out_untipped(state: &mut EvmState, coinbase: Address) {
+    if state.get(&coinbase).is_some_and(|account| account.is_loaded_as_not_existing() && account.is_empty()) {
+        state.remove(&coinbase);
     }
 }
 

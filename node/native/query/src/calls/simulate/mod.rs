@@ -30,16 +30,12 @@ const MAX_CALLS: usize = 10_000;
 const LIMIT_EXCEEDED: i64 = -38026;
 
 /// The request.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Request {
-    #[serde(default)]
     pub block_state_calls: Option<Vec<Object<BlockCalls>>>,
-    #[serde(default)]
     pub trace_transfers: bool,
-    #[serde(default)]
     pub validation: bool,
-    #[serde(default)]
     pub return_full_transactions: bool,
 }
 

@@ -107,7 +107,7 @@ pub fn headers(blocks: &[PlannedBlock], ground: &Ground<'_>) -> Result<Vec<Heade
 
 fn header(block: &PlannedBlock, previous: &Header, ground: &Ground<'_>) -> Result<Header, CallError> {
     let overrides = &block.overrides;
-    let is_merged = previous.difficulty.is_zero() || is_shanghai(ground, block);
+    let is_merged = previous.difficulty.is_zero() || is_after_merge(ground, block);
     let mut header = Header {
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
         receipts_root: EMPTY_ROOT_HASH,
@@ -132,6 +132,10 @@ fn header(block: &PlannedBlock, previous: &Header, ground: &Ground<'_>) -> Resul
     Ok(header)
 }
 
-fn is_shanghai(ground: &Ground<'_>, block: &PlannedBlock) -> bool {
-    ground.spec.fork(block.number, block.timestamp, true) >= Fork::Shanghai
+/// The schedule alone says that the block comes after the merge.
+fn is_after_merge(ground: &Ground<'_>, block: &PlannedBlock) -> bool {
+    let spec = ground.spec;
+    spec.terminal_total_difficulty == Some(U256::ZERO)
+        || spec.merge_netsplit_block.is_some_and(|merge| block.number >= merge)
+        || spec.fork(block.number, block.timestamp, true) >= Fork::Shanghai
 }

@@ -13,7 +13,7 @@ pub use timed::{Limits, Timed};
 pub use tracer::{Ran, Tracer};
 
 use super::args::Message;
-use super::error::{CallError, SourceError};
+use super::error::{Attempt, CallError, SourceError};
 use super::layer::Layer;
 use super::run::{Environment, inspect};
 use crate::json;
@@ -101,8 +101,9 @@ pub fn call<D: DatabaseRef<Error = SourceError>>(
     out: &mut Vec<u8>,
 ) -> Result<(), CallError> {
     let environment = environment.for_message(message);
-    let tx = message.to_tx_env()?;
-    let done = inspect(&mut *layer, environment.clone(), message, &mut *tracer)?;
+    let failed = |error: CallError| error.during(Attempt::Trace);
+    let tx = message.to_tx_env().map_err(|refused| failed(refused.into()))?;
+    let done = inspect(&mut *layer, environment.clone(), message, &mut *tracer).map_err(failed)?;
     let context = TransactionContext::default();
     let ran = Ran { context, tx: &tx, environment: &environment, done: &done, logs_before: 0 };
     tracer.finish(&ran, layer, out)

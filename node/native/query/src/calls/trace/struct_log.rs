@@ -3,6 +3,7 @@
 //! Traces are long (a block of 30 million gas makes millions of entries), so nothing is collected: an entry is written
 //! in two strokes, what the machine looked like before the opcode, then what the opcode cost. Shape of geth 1.17.
 
+use crate::calls::faults::{fault_text, opcode_text};
 use crate::json;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, B256, U256};
@@ -15,6 +16,7 @@ use revm::interpreter::interpreter_types::{InputsTr, Jumps, LoopControl, MemoryT
 use revm::interpreter::{
     CallInputs, CallOutcome, CreateInputs, CreateOutcome, FrameInput, InstructionResult, Interpreter, InterpreterAction,
 };
+use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -48,6 +50,8 @@ pub struct StructLogger {
 struct Step {
     opcode: u8,
     gas: u64,
+    /// Words on the stack.
+    stack: usize,
     /// Where the entry begins.
     start: usize,
     slot: Option<U256>,
@@ -95,7 +99,14 @@ impl StructLogger {
             opcode::SSTORE => (peek(stack, 0), peek(stack, 1)),
             _ => (None, None),
         };
-        self.step = Some(Step { opcode, gas: interp.gas.remaining(), start: self.entries.len(), slot, value });
+        self.step = Some(Step {
+            opcode,
+            gas: interp.gas.remaining(),
+            stack: stack.len(),
+            start: self.entries.len(),
+            slot,
+            value,
+        });
         self.write_machine(interp, opcode, depth);
     }
 
@@ -109,7 +120,7 @@ impl StructLogger {
         let _ = write!(out, "{{\"pc\":{},\"op\":\"", interp.bytecode.pc());
         match OpCode::new(opcode) {
             Some(known) => out.extend_from_slice(known.as_str().as_bytes()),
-            None => drop(write!(out, "opcode {opcode:#x} not defined")),
+            None => out.extend_from_slice(opcode_text(opcode).as_bytes()),
         }
         let _ = write!(out, "\",\"gas\":{},\"depth\":{depth}", interp.gas.remaining());
         if refund > 0 {
@@ -135,15 +146,15 @@ impl StructLogger {
         }
         let Some(step) = self.step.take() else { return };
         let result = interp.bytecode.instruction_result();
-        let error = result.and_then(refusal);
-        let cost = match error {
-            Some(_) => u64::from(gas_table_spec(interp.runtime_flag.spec_id)[usize::from(step.opcode)]),
+        let error = result.and_then(|result| refusal(result, step.opcode, step.stack));
+        let cost = match &error {
+            Some(_) => fixed_cost(interp.runtime_flag.spec_id, step.opcode),
             None => step.gas.saturating_sub(interp.gas.remaining()).saturating_sub(handed_to_creation(interp)),
         };
         let _ = write!(self.entries, ",\"gasCost\":{cost}");
         if let Some(error) = error {
             self.entries.extend_from_slice(b",\"error\":");
-            json::string(&mut self.entries, error);
+            json::string(&mut self.entries, &error);
         } else if !self.options.disable_storage {
             self.write_storage(&step, interp);
         }
@@ -175,26 +186,33 @@ fn peek(stack: &[U256], depth: usize) -> Option<U256> {
 }
 
 /// Failures that geth finds before it runs the opcode; the entry says so. Others show in the result alone.
-fn refusal(result: InstructionResult) -> Option<&'static str> {
-    match result {
+fn refusal(result: InstructionResult, opcode: u8, stack: usize) -> Option<String> {
+    Some(match result {
         InstructionResult::OutOfGas
         | InstructionResult::MemoryOOG
         | InstructionResult::MemoryLimitOOG
-        | InstructionResult::PrecompileOOG
-        | InstructionResult::ReentrancySentryOOG => Some("out of gas"),
-        InstructionResult::InvalidOperandOOG => Some("gas uint64 overflow"),
-        InstructionResult::StackUnderflow => Some("stack underflow"),
-        InstructionResult::StackOverflow => Some("stack limit reached 1024 (1023)"),
+        | InstructionResult::PrecompileOOG => "out of gas".to_owned(),
+        InstructionResult::ReentrancySentryOOG => "out of gas: not enough gas for reentrancy sentry".to_owned(),
+        InstructionResult::InvalidOperandOOG => "gas uint64 overflow".to_owned(),
         InstructionResult::StateChangeDuringStaticCall | InstructionResult::CallNotAllowedInsideStatic => {
-            Some("write protection")
+            "write protection".to_owned()
         }
-        _ => None,
+        InstructionResult::StackUnderflow | InstructionResult::StackOverflow => fault_text(result, opcode, stack)?,
+        _ => return None,
+    })
+}
+
+/// What geth counts for an opcode before it looks at what the opcode works on.
+fn fixed_cost(spec: SpecId, opcode: u8) -> u64 {
+    match opcode {
+        opcode::CREATE | opcode::CREATE2 => 32_000,
+        _ => u64::from(gas_table_spec(spec)[usize::from(opcode)]),
     }
 }
 
 /// The opcode that just ran did not get to run.
 pub fn is_refusal(interp: &mut Interpreter<EthInterpreter>) -> bool {
-    interp.bytecode.instruction_result().and_then(refusal).is_some()
+    interp.bytecode.instruction_result().and_then(|result| refusal(result, 0, 0)).is_some()
 }
 
 /// Gas that a CREATE hands to the new frame: geth does not count it as the opcode's cost.

@@ -5,11 +5,12 @@ use super::prestate::PrestateTracer;
 use super::struct_log::StructLogger;
 use super::timed::{Growing, Limits, Timed};
 use crate::calls::error::{CallError, SourceError};
+use crate::calls::faults::Faults;
 use crate::calls::run::Environment;
 use crate::json;
 use alloy_primitives::{Address, Log, U256};
 use alloy_rpc_types_trace::geth::{CallFrame, GethTrace};
-use alloy_rpc_types_trace::parity::{CallOutput, CreateOutput, TraceOutput};
+use alloy_rpc_types_trace::parity::{CallOutput, CreateOutput, LocalizedTransactionTrace, TraceOutput};
 use revm::DatabaseRef;
 use revm::context::TxEnv;
 use revm::context_interface::ContextTr;
@@ -26,7 +27,15 @@ pub enum Kind {
     StructLog(StructLogger),
     Prestate(PrestateTracer),
     Mux(Vec<(String, Kind)>),
-    BuiltIn(Box<DebugInspector>),
+    BuiltIn(Box<BuiltIn>),
+}
+
+/// A tracer of the library, and what it cannot tell about faults.
+pub struct BuiltIn {
+    inspector: DebugInspector,
+    faults: Faults,
+    /// `convertParityErrors` of the flat call tracer.
+    keeps_parity_words: bool,
 }
 
 /// The transaction that just ran.
@@ -66,7 +75,12 @@ impl Kind {
                 Self::Mux(parts.iter().map(part).collect::<Result<_, CallError>>()?)
             }
             Selected::BuiltIn(options) => {
-                Self::BuiltIn(Box::new(DebugInspector::new(options.clone()).map_err(refused)?))
+                let keeps = options.tracer_config.0.get("convertParityErrors").and_then(|flag| flag.as_bool());
+                Self::BuiltIn(Box::new(BuiltIn {
+                    inspector: DebugInspector::new(options.clone()).map_err(refused)?,
+                    faults: Faults::default(),
+                    keeps_parity_words: keeps.unwrap_or(false),
+                }))
             }
         })
     }
@@ -95,12 +109,13 @@ impl Kind {
                 }
                 object.close();
             }
-            Self::BuiltIn(inspector) => {
-                let trace = inspector
+            Self::BuiltIn(built_in) => {
+                let trace = built_in
+                    .inspector
                     .get_result(Some(ran.context), ran.tx, &ran.environment.block, ran.done, before)
                     .map_err(source_failed)?;
-                write_built_in(trace, ran, out)?;
-                inspector.fuse().map_err(refused)?;
+                built_in.write(trace, ran, out)?;
+                built_in.inspector.fuse().map_err(refused)?;
             }
         }
         Ok(())
@@ -117,38 +132,89 @@ impl Growing for Kind {
     }
 }
 
-/// Where the library counts from the transaction and geth from the block, and the like, geth is right.
-fn write_built_in(mut trace: GethTrace, ran: &Ran<'_>, out: &mut Vec<u8>) -> Result<(), CallError> {
-    match &mut trace {
-        GethTrace::CallTracer(frame) => number_logs(frame, ran.logs_before),
-        GethTrace::FlatCallTracer(frames) => {
-            if let Some(
-                TraceOutput::Call(CallOutput { gas_used, .. }) | TraceOutput::Create(CreateOutput { gas_used, .. }),
-            ) = frames.first_mut().and_then(|frame| frame.trace.result.as_mut())
-            {
-                *gas_used = ran.done.result.tx_gas_used();
+impl BuiltIn {
+    /// Where the library counts from the transaction and geth from the block, and the like, geth is right.
+    fn write(&mut self, mut trace: GethTrace, ran: &Ran<'_>, out: &mut Vec<u8>) -> Result<(), CallError> {
+        let failed = |error: serde_json::Error| CallError::State(error.to_string());
+        let mut faults = std::mem::take(&mut self.faults).into_ordered();
+        match &mut trace {
+            GethTrace::CallTracer(frame) => {
+                number_logs(frame, ran.logs_before);
+                tell_faults(frame, &mut faults);
             }
+            GethTrace::FlatCallTracer(frames) => {
+                set_gas_used(frames, ran.done.result.tx_gas_used());
+                let mut frames = serde_json::to_value(frames).map_err(failed)?;
+                let in_block = ran.context.tx_hash.is_some();
+                for frame in frames.as_array_mut().into_iter().flatten() {
+                    as_geth_flat(frame, &mut faults, self.keeps_parity_words, in_block);
+                }
+                return serde_json::to_writer(out, &frames).map_err(failed);
+            }
+            _ => {}
         }
-        _ => {}
+        serde_json::to_writer(out, &trace).map_err(failed)
     }
-    let failed = |error: serde_json::Error| CallError::State(error.to_string());
-    if let GethTrace::FlatCallTracer(frames) = &trace {
-        let mut frames = serde_json::to_value(frames).map_err(failed)?;
-        frames.as_array_mut().into_iter().flatten().for_each(as_geth_flat);
-        return serde_json::to_writer(out, &frames).map_err(failed);
-    }
-    serde_json::to_writer(out, &trace).map_err(failed)
 }
 
-/// geth leaves the result of a failed call out, and names failures in its own words.
-fn as_geth_flat(frame: &mut serde_json::Value) {
+/// The outermost call of a transaction used what the transaction used.
+fn set_gas_used(frames: &mut [LocalizedTransactionTrace], used: u64) {
+    if let Some(TraceOutput::Call(CallOutput { gas_used, .. }) | TraceOutput::Create(CreateOutput { gas_used, .. })) =
+        frames.first_mut().and_then(|frame| frame.trace.result.as_mut())
+    {
+        *gas_used = used;
+    }
+}
+
+/// Words of the library for faults that geth tells in full, in geth's style and in Parity's.
+fn is_vague(error: &str) -> bool {
+    matches!(
+        error,
+        "invalid opcode"
+            | "invalid opcode: INVALID"
+            | "stack underflow"
+            | "Out of stack"
+            | "Bad instruction"
+            | "Stack underflow"
+    )
+}
+
+/// Frames come in the order in which they began, and so do the faults.
+fn tell_faults(frame: &mut CallFrame, faults: &mut impl Iterator<Item = String>) {
+    if let Some(error) = frame.error.as_mut().filter(|error| is_vague(error)) {
+        *error = faults.next().unwrap_or_else(|| error.clone());
+    }
+    for call in &mut frame.calls {
+        tell_faults(call, faults);
+    }
+}
+
+/// geth leaves the result of a failed call out, names failures in its own words unless it is told otherwise, and has
+/// no block for a call that is not in one.
+fn as_geth_flat(
+    frame: &mut serde_json::Value,
+    faults: &mut impl Iterator<Item = String>,
+    keeps_parity_words: bool,
+    in_block: bool,
+) {
     let Some(frame) = frame.as_object_mut() else { return };
     if frame.get("result").is_some_and(serde_json::Value::is_null) {
         frame.remove("result");
     }
-    if let Some(serde_json::Value::String(error)) = frame.get_mut("error") {
-        let word = GETH_WORDS.iter().find(|(parity, _)| parity == error).map(|(_, geth)| *geth);
-        *error = word.map_or_else(|| error.clone(), str::to_owned);
+    if !in_block {
+        frame.insert("blockHash".to_owned(), serde_json::Value::Null);
+        frame.insert("blockNumber".to_owned(), 0.into());
+        frame.insert("transactionHash".to_owned(), serde_json::Value::Null);
+        frame.insert("transactionPosition".to_owned(), 0.into());
+    }
+    let Some(serde_json::Value::String(error)) = frame.get_mut("error") else { return };
+    let fault = if is_vague(error) { faults.next() } else { None };
+    if keeps_parity_words {
+        return;
+    }
+    let word = GETH_WORDS.iter().find(|(parity, _)| parity == error).map(|(_, geth)| (*geth).to_owned());
+    if let Some(word) = fault.or(word) {
+        *error = word;
     }
 }
 
@@ -201,7 +267,11 @@ macro_rules! each {
                 }
             }
             Kind::BuiltIn(boxed) => {
-                let $inner = &mut **boxed;
+                {
+                    let $inner = &mut boxed.inspector;
+                    $run
+                }
+                let $inner = &mut boxed.faults;
                 $run
             }
         }
