@@ -251,9 +251,10 @@ impl Chain {
         Ok(found.into_iter().map(Transaction).collect())
     }
 
-    /// Answers from this process, over the same database.
-    fn reader(&self) -> PyResult<Reader> {
-        Reader::over(self.database.clone(), self.spec.clone())
+    /// Answers from this process, over the same database. `settings`: as the reader's.
+    #[pyo3(signature = (settings = None))]
+    fn reader(&self, settings: Option<&[u8]>) -> PyResult<Reader> {
+        Reader::over(self.database.clone(), self.spec.clone(), settings)
     }
 
     /// Wait for what is still being written and make it durable.

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use query::{Context, Request, Settings};
+use serde_json::{Map, Value};
 
 use crate::errors::{NativeError, storage};
 
@@ -19,10 +21,10 @@ pub struct Reader {
 
 #[pymethods]
 impl Reader {
-    /// Open a data folder read-only. It must hold a chain.
+    /// Open a data folder read-only. It must hold a chain. `settings`: JSON, see `read_settings`.
     #[new]
-    #[pyo3(signature = (path))]
-    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+    #[pyo3(signature = (path, settings = None))]
+    fn new(py: Python<'_>, path: PathBuf, settings: Option<&[u8]>) -> PyResult<Self> {
         py.detach(|| {
             let options = state::Options { read_only: true, ..Default::default() };
             let database = state::Database::open(&path, &options).map_err(storage)?;
@@ -30,7 +32,7 @@ impl Reader {
             let spec = serde_json::from_slice(snapshot.spec_json().map_err(storage)?.unwrap_or_default())
                 .map_err(|error| NativeError::new_err(format!("stored chain configuration: {error}")))?;
             drop(snapshot);
-            Self::over(database, Arc::new(spec))
+            Self::over(database, Arc::new(spec), settings)
         })
     }
 
@@ -60,10 +62,21 @@ impl Reader {
 
 impl Reader {
     /// Over a database that is open already.
-    pub fn over(database: state::Database, spec: Arc<stf::ChainSpec>) -> PyResult<Self> {
-        let settings = Settings { network_id: spec.chain_id, ..Default::default() };
-        Ok(Self { database, spec, settings: Arc::new(settings) })
+    pub fn over(database: state::Database, spec: Arc<stf::ChainSpec>, settings: Option<&[u8]>) -> PyResult<Self> {
+        let settings = Arc::new(read_settings(spec.chain_id, settings)?);
+        Ok(Self { database, spec, settings })
     }
+}
+
+/// The members of [`Settings`] that are given, as a JSON object. Without them: the pool is Python's, the network is the
+/// chain's.
+fn read_settings(chain_id: u64, json: Option<&[u8]>) -> PyResult<Settings> {
+    let refused = |error: serde_json::Error| PyValueError::new_err(format!("settings of the reader: {error}"));
+    let mut members: Map<String, Value> =
+        json.map_or_else(|| Ok(Map::new()), serde_json::from_slice).map_err(refused)?;
+    members.entry("network_id").or_insert_with(|| chain_id.into());
+    members.entry("elsewhere").or_insert_with(|| "pool".into());
+    serde_json::from_value(Value::Object(members)).map_err(refused)
 }
 
 /// Methods that `Reader.answer` knows, in the order of their indexes: (name, weight).

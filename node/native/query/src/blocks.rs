@@ -8,7 +8,7 @@ use state::{BlockRef, StateError};
 use stf::Header;
 
 use crate::block_id::{BlockId, BlockTag};
-use crate::context::{Context, Edition, PendingBlock};
+use crate::context::{Context, Edition, Elsewhere, PendingBlock};
 use crate::error::{self, RpcError};
 use crate::records::Body;
 
@@ -54,7 +54,7 @@ impl Context {
                 self.snapshot.finalized()?.ok_or_else(|| RpcError::server("finalized block not found"))?
             }
             BlockTag::Pending => match &self.pending {
-                None if self.settings.ask_writer => return Err(RpcError::ask_writer()),
+                None if self.settings.elsewhere >= Elsewhere::PendingBlock => return Err(RpcError::ask_writer()),
                 Some(pending) if let Some(block) = pending.block() => return Ok(Some(Found::Pending(block))),
                 _ => self.head()?,
             },

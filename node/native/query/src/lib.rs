@@ -27,7 +27,7 @@ pub mod table;
 pub mod tries;
 pub mod web3;
 
-pub use context::{Context, Edition, Pending, PendingBlock, Settings, SyncProgress};
+pub use context::{Context, Edition, Elsewhere, Pending, PendingBlock, Settings, SyncProgress};
 pub use encode::transaction::pooled_json;
 pub use error::RpcError;
 pub use request::{Answer, Request, answer, call};

@@ -20,7 +20,7 @@ pub fn get_logs(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Re
     let filter: Filter = params.required(0)?;
 
     check_criteria(context, &filter.criteria)?;
-    let mut writer = LogWriter { context, criteria: &filter.criteria, start: out.len(), out };
+    let mut writer = LogWriter { context, criteria: &filter.criteria, start: out.len(), count: 0, out };
     writer.out.push(b'[');
     match filter.blocks {
         Blocks::Hash(hash) => {
@@ -90,6 +90,7 @@ struct LogWriter<'a> {
     criteria: &'a Criteria,
     out: &'a mut Vec<u8>,
     start: usize,
+    count: u64,
 }
 
 impl LogWriter<'_> {
@@ -130,14 +131,22 @@ impl LogWriter<'_> {
         let written = self.out.len() - self.start;
         let limit = self.context.settings.response_bytes;
         if written > limit {
-            let message = format!("the logs take more than {limit} bytes: ask for fewer blocks or narrow the filter");
-            return Err(RpcError::new(error::LIMIT_EXCEEDED, message));
+            return Err(too_many(format!("the logs take more than {limit} bytes")));
+        }
+        let limit = self.context.settings.log_results;
+        self.count += 1;
+        if limit != 0 && self.count > limit {
+            return Err(too_many(format!("there are more than {limit} logs")));
         }
         if written > 1 {
             self.out.push(b',');
         }
         Ok(())
     }
+}
+
+fn too_many(what: String) -> RpcError {
+    RpcError::new(error::LIMIT_EXCEEDED, format!("{what}: ask for fewer blocks or narrow the filter"))
 }
 
 /// What a log tells about its block; read when the first log of the block fits.

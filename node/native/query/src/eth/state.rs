@@ -5,7 +5,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::block_id::{BlockId, BlockTag};
-use crate::context::{Context, Edition};
+use crate::context::{Context, Edition, Elsewhere};
 use crate::error::{self, RpcError};
 use crate::json;
 use crate::params::{self, Argument, Params, wrong_type};
@@ -27,11 +27,17 @@ pub fn get_transaction_count(context: &Context, params: &Params<'_>, out: &mut V
     let address: Address = params.required(0)?;
     let id = params.optional(1)?.unwrap_or(BlockId::LATEST);
 
-    if id == BlockTag::Pending.into()
-        && let Some(nonce) = context.pending.as_ref().and_then(|pending| pending.nonce(&address))
-    {
-        json::quantity(out, nonce);
-        return Ok(());
+    if id == BlockTag::Pending.into() {
+        match &context.pending {
+            Some(pending) => {
+                if let Some(nonce) = pending.nonce(&address) {
+                    json::quantity(out, nonce);
+                    return Ok(());
+                }
+            }
+            None if context.settings.elsewhere >= Elsewhere::Pool => return Err(RpcError::ask_writer()),
+            None => {}
+        }
     }
     let account = context.state_at(id)?.0.account(&address)?;
 

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes};
 
 use crate::block_id::{BlockId, BlockTag};
 use crate::blocks::{Found, missing};
-use crate::context::Context;
+use crate::context::{Context, Elsewhere};
 use crate::encode::transaction::{self, TransactionPlace};
 use crate::error::RpcError;
 use crate::json;
@@ -53,7 +53,7 @@ pub fn get_raw_by_hash(context: &Context, params: &Params<'_>, out: &mut Vec<u8>
 fn pooled(context: &Context, hash: &B256) -> Result<Option<(Bytes, Address)>, RpcError> {
     match &context.pending {
         Some(pending) => Ok(pending.transaction(hash)),
-        None if context.settings.ask_writer => Err(RpcError::ask_writer()),
+        None if context.settings.elsewhere >= Elsewhere::Pool => Err(RpcError::ask_writer()),
         None => Ok(None),
     }
 }

@@ -4,7 +4,7 @@ use crate::support::{CODE, CONTRACT, Chain, EVENT, SENDER, balance_at, raw, slot
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_trie::Nibbles;
 use alloy_trie::proof::verify_proof;
-use query::Edition;
+use query::{Edition, Elsewhere};
 use serde_json::{Value, json};
 
 fn quantity(value: u64) -> Value {
@@ -52,7 +52,7 @@ fn tags_name_their_blocks() {
 #[test]
 fn what_lives_in_the_writer_s_memory_is_not_answered_by_a_worker() {
     let mut chain = Chain::new(2);
-    chain.settings.ask_writer = true;
+    chain.settings.elsewhere = Elsewhere::PendingBlock;
     let ask = |method: &str, params: Value| {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         query::answer(&chain.context(), request.as_bytes()).is_some()
@@ -62,6 +62,15 @@ fn what_lives_in_the_writer_s_memory_is_not_answered_by_a_worker() {
     assert!(!ask("eth_getTransactionByHash", json!([B256::ZERO])));
     assert!(ask("eth_getTransactionByHash", json!([transactions(1)[0].tx_hash()])));
     assert!(ask("eth_getBalance", json!([SENDER, "latest"])));
+
+    chain.settings.elsewhere = Elsewhere::Pool;
+    let ask = |method: &str, params: Value| {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        query::answer(&chain.context(), request.as_bytes()).is_some()
+    };
+    assert!(ask("eth_getBalance", json!([SENDER, "pending"])));
+    assert!(!ask("eth_getTransactionCount", json!([SENDER, "pending"])));
+    assert!(!ask("eth_getRawTransactionByHash", json!([B256::ZERO])));
 }
 
 #[test]
@@ -206,6 +215,10 @@ fn impossible_ranges_and_wide_filters_are_refused() {
     let wide = logs(&chain, json!({"topics": [[EVENT, B256::ZERO]]}));
     assert_eq!(wide, "-32000: exceed max addresses or topics per search position");
     chain.settings.log_range = 0;
+    chain.settings.log_results = 3;
+    assert!(logs(&chain, json!({"fromBlock": "0x3"})).starts_with("-38026: there are more than 3 logs"));
+    assert_eq!(chain.call("eth_getLogs", json!([{}])).unwrap().as_array().unwrap().len(), 2);
+    chain.settings.log_results = 0;
     chain.settings.response_bytes = 1000;
     assert!(logs(&chain, json!({"fromBlock": "0x0"})).starts_with("-38026: the logs take more than 1000 bytes"));
 }

@@ -83,10 +83,16 @@ def transaction_by_hash(node: Node, transaction_hash: params.Hash) -> Any:
 
 
 @METHODS.method("eth_getRawTransactionByHash")
-def raw_transaction_by_hash(node: Node, transaction_hash: params.Hash) -> str | None:
-    """A transaction's bytes, mined or pooled."""
+def raw_transaction_by_hash(node: Node, transaction_hash: params.Hash) -> str:
+    """A transaction's bytes, mined or pooled; no bytes where there is none."""
     pooled = node.pool.get(transaction_hash)
-    return None if pooled is None else params.hex_data(pooled.raw)
+    return params.hex_data(b"" if pooled is None else pooled.raw)
+
+
+@METHODS.method("debug_getRawTransaction")
+def debug_raw_transaction(node: Node, transaction_hash: params.Hash) -> str:
+    """A transaction's bytes, mined or pooled; no bytes where there is none."""
+    return raw_transaction_by_hash(node, transaction_hash)
 
 
 @METHODS.method("eth_getTransactionCount")
