@@ -51,7 +51,7 @@ impl Default for Options {
 pub struct Database {
     shared: Arc<Shared>,
     /// The writer's hold on the folder; a read-only handle has none.
-    lock: Option<Arc<File>>,
+    lock: Option<Arc<folder::Lock>>,
 }
 
 /// What handles and snapshots of one folder have in common.

@@ -31,8 +31,18 @@ pub(crate) fn prepare(path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Become the one writer. The lock goes with the file handle, also when the process is killed.
-pub(crate) fn lock(path: &Path) -> Result<File, StateError> {
+/// The writer's hold on the folder. It ends with this value, and when the process is killed.
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing alone would not do: a child that is just being started has a copy of the handle.
+    fn drop(&mut self) {
+        self.0.unlock().ok();
+    }
+}
+
+/// Become the one writer.
+pub(crate) fn lock(path: &Path) -> Result<Lock, StateError> {
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK_FILE))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -41,8 +51,9 @@ pub(crate) fn lock(path: &Path) -> Result<File, StateError> {
         }
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
-    name_holder(&mut file)?;
-    Ok(file)
+    let mut lock = Lock(file);
+    name_holder(&mut lock.0)?;
+    Ok(lock)
 }
 
 fn name_holder(file: &mut File) -> io::Result<()> {
@@ -78,4 +89,26 @@ fn probe(data: &Path) -> io::Result<()> {
     let room = file.write_all(&[0; 1 << 16]);
     file.set_len(length)?;
     room
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_handle_in_a_child_does_not_keep_the_folder() {
+        let path = std::env::temp_dir().join(format!("state-lock-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let held = lock(&path).unwrap();
+        let copy = held.0.try_clone().unwrap();
+
+        let second = lock(&path).err();
+        drop(held);
+        let third = lock(&path).err();
+
+        assert!(matches!(second, Some(StateError::Locked { .. })));
+        assert!(third.is_none());
+        drop(copy);
+        fs::remove_dir_all(&path).unwrap();
+    }
 }
