@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python checks format bench guest-check native docs lock interop-setup clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -27,7 +27,10 @@ test-python:
 	@echo "== pytest"
 	@$(PYTHON) -m pytest --quiet
 	@echo "== conformance sample"
-	@$(PYTHON) scripts/conformance_sample.py
+	@$(PYTHON) scripts/conformance.py
+
+conformance: setup ## every case of the official suites that lie beside the checkout (some minutes)
+	@$(PYTHON) scripts/conformance.py --all
 
 checks: setup ## the gate: format, lint, types, layers, generated pages
 	@echo "== ruff"

@@ -1,5 +1,6 @@
 """
-Play a sample of the official suites: the same cases each time, small enough for every change.
+Play the official suites on the fixtures beside the checkout: a sample that is the same each time and small enough for
+every change, or with ``--all`` every case there is.
 
 The fixtures lie outside the repository: in the folder that ``ETHREX_FIXTURES`` names, or in ``shared/fixtures`` beside
 the checkout or one level further up. Where they are not, this says so and passes: the units still speak.
@@ -29,6 +30,21 @@ SAMPLE: Final = (
     ("bls", "vectors/bls12-381", 10),
     ("p256", "vectors/p256", 10),
 )
+# A suite finds its own kind of file in any folder.
+ALL: Final = tuple(
+    (suite, path, 1)
+    for suite, path in (
+        *(("state", path) for path in ("eest", "ethereum-tests")),
+        *(("blockchain", path) for path in ("eest", "ethereum-tests")),
+        ("engine", "eest"),
+        *(("transaction", path) for path in ("eest", "ethereum-tests")),
+        ("trie", "basic"),
+        ("rlp", "basic"),
+        ("kzg", "vectors"),
+        ("bls", "vectors"),
+        ("p256", "vectors"),
+    )
+)
 
 
 def fixtures() -> Path | None:
@@ -47,7 +63,7 @@ def main() -> int:
         )
         return 0
     failed = False
-    for suite, path, one_in in SAMPLE:
+    for suite, path, one_in in ALL if "--all" in sys.argv[1:] else SAMPLE:
         command = [sys.executable, "-m", "conformance", suite, str(folder / path), "--sample", str(one_in)]
         print(f"{suite} {path}, one case in {one_in}:", flush=True)
         failed |= subprocess.run(command, cwd=ROOT, check=False).returncode != 0
