@@ -16,6 +16,7 @@ pub mod intake;
 mod layer;
 mod nodes;
 mod past;
+pub mod patch;
 pub mod receipts;
 mod roots;
 mod stored;

@@ -21,6 +21,7 @@ use crate::import::InFlight;
 use crate::intake::{self, PoolTransaction};
 use crate::layer::Layer;
 use crate::past::Past;
+use crate::patch::stored_root;
 use crate::roots::HeadTries;
 use crate::view::{BaseTries, View};
 use crate::{born, stored};
@@ -61,8 +62,10 @@ impl Chain {
     pub fn open(database: Database, genesis: &Genesis) -> Result<Self, ChainError> {
         let spec = genesis.spec()?;
         born::ensure(&database, genesis, &spec)?;
-        let tip = read_tip(&database.snapshot()?)?;
-        let tries = Arc::new(HeadTries::new(tip.header.state_root));
+        let snapshot = database.snapshot()?;
+        let tip = read_tip(&snapshot)?;
+        let tries = Arc::new(HeadTries::new(stored_root(&snapshot)?));
+        drop(snapshot);
         Ok(Self {
             database,
             spec: Arc::new(spec),
@@ -166,9 +169,10 @@ impl Chain {
         for layer in branch {
             self.layers.remove(&layer.hash);
         }
-        self.tip = read_tip(&self.database.snapshot()?)?;
+        let snapshot = self.database.snapshot()?;
+        self.tip = read_tip(&snapshot)?;
         if past.is_some() {
-            self.tries = Arc::new(HeadTries::new(self.tip.header.state_root));
+            self.tries = Arc::new(HeadTries::new(stored_root(&snapshot)?));
         } else {
             let tries = Arc::make_mut(&mut self.tries);
             for layer in branch {
@@ -179,6 +183,13 @@ impl Chain {
         self.layers.retain(|_, layer| layer.header.number >= floor);
         self.refresh_descendants();
         Ok(())
+    }
+
+    /// The state at the head is another one without a new head: what was made from it is of no use.
+    pub(crate) fn ground_moved(&mut self) {
+        self.generation += 1;
+        self.past = None;
+        self.layers.clear();
     }
 
     /// Candidates over the new head stay good: their unloaded nodes were not touched by the commit.

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{hash, storage, to_python};
+use crate::patch::Patch;
 use crate::reader::Reader;
 use crate::transaction::Transaction;
 
@@ -249,6 +250,21 @@ impl Chain {
         let block = hash(block, "block")?;
         let found = py.detach(|| self.settled()?.pooled_transactions(&block).map_err(to_python))?;
         Ok(found.into_iter().map(Transaction).collect())
+    }
+
+    /// Write into the state at the head without a block. Gives the patch that takes it back; marks the chain.
+    fn patch(&self, py: Python<'_>, patch: &Patch) -> PyResult<Patch> {
+        py.detach(|| self.settled()?.patch(&patch.0).map(Patch).map_err(to_python))
+    }
+
+    /// Say that the blocks of this chain are not to be trusted elsewhere.
+    fn mark(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.settled()?.mark().map_err(to_python))
+    }
+
+    /// Whether the state was written past the blocks, or a block holds a transaction that nobody signed.
+    fn is_marked(&self, py: Python<'_>) -> PyResult<bool> {
+        py.detach(|| self.settled()?.is_marked().map_err(to_python))
     }
 
     /// Answers from this process, over the same database. `settings`: as the reader's.

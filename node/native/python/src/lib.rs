@@ -2,6 +2,7 @@
 
 mod chain;
 mod errors;
+mod patch;
 mod payload;
 mod reader;
 mod transaction;
@@ -29,6 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<chain::NextBlock>()?;
     module.add_class::<chain::ImportReport>()?;
     module.add_class::<chain::Built>()?;
+    module.add_class::<patch::Patch>()?;
     module.add_class::<reader::Reader>()?;
     module.add_class::<transaction::Transaction>()?;
     module.add("PayloadInvalid", module.py().get_type::<payload::PayloadInvalid>())?;

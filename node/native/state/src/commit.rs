@@ -39,6 +39,8 @@ pub struct Commit {
     pub finalized: Option<BlockRef>,
     /// The genesis document; comes with the genesis block.
     pub spec_json: Option<Bytes>,
+    /// Remember for good that what is stored does not follow from the blocks and their rules.
+    pub marked: bool,
 }
 
 /// State that is set from outside. Fields as in [`StoredBlock`]; values before are the head's.
@@ -110,6 +112,9 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
     }
     if let (Some(amendment), Some(head)) = (&commit.amendment, meta::pointer(txn, tables, Pointer::Head)?) {
         changes::amend(txn, tables, head.number, amendment)?;
+    }
+    if commit.marked {
+        meta::set_marked(txn, tables)?;
     }
     for (pointer, to) in [(Pointer::Safe, commit.safe), (Pointer::Finalized, commit.finalized)] {
         if to.is_some() {

@@ -12,6 +12,7 @@ pub(crate) const SCHEMA: u32 = 1;
 const MARK: &[u8; 8] = b"ethrexdb";
 const SCHEMA_KEY: &[u8] = b"schema";
 const SPEC: &[u8] = b"spec";
+const MARKED: &[u8] = b"marked";
 
 /// A pointer to a block.
 #[derive(Clone, Copy)]
@@ -113,4 +114,12 @@ pub(crate) fn spec_json<'txn>(txn: &'txn RoTxn<'_>, tables: &Tables) -> Result<O
 
 pub(crate) fn set_spec_json(txn: &mut RwTxn<'_>, tables: &Tables, json: &[u8]) -> Result<(), StateError> {
     Ok(tables.meta.put(txn, SPEC, json)?)
+}
+
+pub(crate) fn is_marked(txn: &RoTxn<'_>, tables: &Tables) -> Result<bool, StateError> {
+    Ok(tables.meta.get(txn, MARKED)?.is_some())
+}
+
+pub(crate) fn set_marked(txn: &mut RwTxn<'_>, tables: &Tables) -> Result<(), StateError> {
+    Ok(tables.meta.put(txn, MARKED, &[1])?)
 }

@@ -72,6 +72,11 @@ impl Snapshot {
         meta::spec_json(self.txn(), self.tables())
     }
 
+    /// Whether what is stored no longer follows from the blocks: see [`crate::Commit::marked`].
+    pub fn is_marked(&self) -> Result<bool, StateError> {
+        meta::is_marked(self.txn(), self.tables())
+    }
+
     /// The hash of a canonical block.
     pub fn canonical_hash(&self, number: u64) -> Result<Option<B256>, StateError> {
         self.tables().canonical.get(self.txn(), &number.to_be_bytes())?.map(hash).transpose()

@@ -22,11 +22,16 @@ ZERO_HASH = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class HeadChange:
-    """A new head: hashes of the blocks that left and that came, oldest first."""
+    """
+    A new head: hashes of the blocks that left and that came, oldest first.
+
+    `rewound`: somebody took the blocks back on purpose; their transactions are not to come again.
+    """
 
     head: _native.Head
     reverted: tuple[bytes, ...]
     applied: tuple[bytes, ...]
+    rewound: bool = False
 
 
 class Chain:
@@ -72,6 +77,27 @@ class Chain:
         reverted, applied = await self.write(lambda: self.native.set_head(head, safe, finalized))
         return self._announce(reverted, applied)
 
+    async def rewind(self, head: bytes) -> HeadChange:
+        """Back to an earlier block for good (dev chains): what it undoes is not pooled again."""
+        reverted, applied = await self.write(lambda: self.native.set_head(head, head, head))
+        return self._announce(reverted, applied, rewound=True)
+
+    async def patch(self, patch: _native.Patch) -> _native.Patch:
+        """
+        Write into the state at the head without a block (dev chains). Gives the patch that takes it back there.
+
+        All candidates are forgotten, and the chain is marked: see `is_marked`.
+        """
+        return await self.write(lambda: self.native.patch(patch))
+
+    async def mark(self) -> None:
+        """Remember for good that no other node would come to this state by these blocks."""
+        await self.write(self.native.mark)
+
+    def is_marked(self) -> bool:
+        """Whether the state was written past the blocks, or a block holds a transaction that nobody signed."""
+        return self.native.is_marked()
+
     async def import_blocks(self, chunk: bytes) -> _native.ImportReport:
         """Append blocks (concatenated RLP) to the head; stops at the first bad one and says which."""
         before = self.head.number
@@ -80,9 +106,9 @@ class Chain:
         self._announce([], [block_hash for block_hash in applied if block_hash is not None])
         return report
 
-    def _announce(self, reverted: Sequence[bytes], applied: Sequence[bytes]) -> HeadChange:
+    def _announce(self, reverted: Sequence[bytes], applied: Sequence[bytes], rewound: bool = False) -> HeadChange:
         self.head = self.native.head()
-        change = HeadChange(self.head, tuple(reverted), tuple(applied))
+        change = HeadChange(self.head, tuple(reverted), tuple(applied), rewound)
         if reverted or applied:
             for listener in self.listeners:
                 listener(change)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _native
-from ..pool import Pool
+from ..pool import Pool, rules
 from ..rpc import errors, table
 from ..rpc.params import Address, Data, Hash, Quantity
 from .producer import Producer
@@ -26,31 +26,49 @@ class Snapshot:
     head: bytes
     patches: int
     time_offset: int
-    pooled: tuple[bytes, ...]
+    pooled: tuple[rules.Transaction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write past the blocks, as what it replaced, and the head at which it was made."""
+
+    head: bytes
+    replaced: _native.Patch
 
 
 @dataclass(slots=True)
 class Control:
-    """The dev chain's levers. `patches` are the writes past the blocks, oldest first, as what they replaced."""
+    """The dev chain's levers. `patches` are the writes past the blocks, oldest first."""
 
     producer: Producer
     pool: Pool
     wallet: Wallet
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
-    patches: list[_native.Patch] = field(default_factory=list)
+    patches: list[Written] = field(default_factory=list)
     next_snapshot: int = 1
 
     async def write(self, patch: _native.Patch) -> None:
         """Change the state at the head without a block."""
-        replaced = await self.producer.chain.patch(patch)
-        self.patches.append(replaced)
+        async with self.producer.still():
+            head = self.producer.chain.head.hash
+            replaced = await self.producer.chain.patch(patch)
+            self.patches.append(Written(head, replaced))
         self.pool.refresh(list(self.pool.senders))
 
     async def rewind(self, head: bytes, patches: int) -> None:
-        """Back to an earlier head, with the writes that were made since undone."""
-        await self.producer.chain.set_head(head, head, head)
-        while len(self.patches) > patches:
-            await self.producer.chain.patch(self.patches.pop())
+        """
+        Back to an earlier head, with the writes that were made since undone, and an empty pool.
+
+        Writes at later heads went with their blocks; those at this one are taken back by hand.
+        """
+        async with self.producer.still():
+            await self.producer.chain.rewind(head)
+            self.pool.clear()
+            while len(self.patches) > patches:
+                written = self.patches.pop()
+                if written.head == head:
+                    await self.producer.chain.patch(written.replaced)
 
 
 def _names(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -69,7 +87,7 @@ async def snapshot(control: Control) -> str:
     """Remember the chain as it is now; the answer is for evm_revert."""
     number = control.next_snapshot
     control.next_snapshot += 1
-    pooled = tuple(t.raw for sender in control.pool.senders.values() for t in sender.transactions.values())
+    pooled = tuple(t for sender in control.pool.senders.values() for t in sender.transactions.values())
     offset = control.producer.clock.offset
     control.snapshots[number] = Snapshot(control.producer.chain.head.hash, len(control.patches), offset, pooled)
     return hex(number)
@@ -83,10 +101,9 @@ async def revert(control: Control, number: Quantity) -> bool:
         return False
     for younger in [n for n in control.snapshots if n >= number]:
         del control.snapshots[younger]
-    control.pool.clear()
     await control.rewind(taken.head, taken.patches)
     control.producer.clock.offset = taken.time_offset
-    control.pool.add([t for t in _native.admit_transactions(list(taken.pooled)) if not isinstance(t, str)], local=True)
+    control.pool.add(taken.pooled, local=True)
     return True
 
 
@@ -181,9 +198,9 @@ async def set_code(control: Control, address: Address, code: Data) -> None:
 
 
 @_names("anvil_setStorageAt", "hardhat_setStorageAt", "evm_setAccountStorageAt")
-async def set_storage_at(control: Control, address: Address, slot: Quantity, value: Hash) -> bool:
+async def set_storage_at(control: Control, address: Address, slot: Any, value: Hash) -> bool:
     """Write one storage slot."""
-    await control.write(_native.Patch(address, storage={slot: int.from_bytes(value, "big")}))
+    await control.write(_native.Patch(address, storage={_number(slot): int.from_bytes(value, "big")}))
     return True
 
 

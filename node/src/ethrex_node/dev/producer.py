@@ -8,13 +8,14 @@ next, so that under load blocks grow instead of queueing.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from .. import _native
 from ..builder import Attributes, Builder
 from ..chain import Chain
 from ..pool import Pool
+from .blobs import BlobStore
 from .clock import BlockClock
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Producer:
     fee_recipient: bytes = bytes(20)
     gas_limit: int | None = None
     prev_randao: bytes | None = None
+    blobs: BlobStore = field(default_factory=lambda: BlobStore(None))
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _sealing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -68,6 +70,12 @@ class Producer:
         self.block_seconds = block_seconds
         self._wake.set()
 
+    @contextlib.asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """No block is sealed meanwhile."""
+        async with self._sealing:
+            yield
+
     async def mine(self, timestamp: int | None = None) -> _native.Built:
         """Seal one block on the head now."""
         async with self._sealing:
@@ -81,6 +89,9 @@ class Producer:
                 gas_limit=self.gas_limit,
             )
             built = await self.builder.build(parent.hash, attributes)
+            # Before the head moves: whoever sees the block may ask for its blobs.
+            if any(transaction.blob_count for transaction in built.included):
+                await asyncio.to_thread(self.blobs.keep, built.hash, built.included)
             # A dev chain has no finality gadget: what is sealed is safe and final unless a test takes it back.
             await self.chain.set_head(built.hash, built.hash, built.hash)
             log.info("sealed block", extra={"block": built.number, "transactions": built.transactions})

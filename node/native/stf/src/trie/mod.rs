@@ -20,12 +20,13 @@ mod version;
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
 #[cfg(feature = "std")]
 pub(crate) use codec::{encode_leaf, rlp_of_stored};
 use node::Link;
+use source::MASK_BYTES;
 pub use source::{Found, NoNodes, NodeLog, NodeSource, TrieError};
 use update::Change;
 pub use version::Version;
@@ -121,6 +122,18 @@ impl Trie {
     pub fn prune(&mut self, keep_depth: usize) {
         self.root.prune(keep_depth);
     }
+}
+
+/// The root of the trie whose nodes a source has stored.
+pub fn stored_root(source: &dyn NodeSource) -> Result<B256, TrieError> {
+    if let Some(node) = source.node(&Nibbles::new(), &B256::ZERO)? {
+        return Ok(keccak256(&node[MASK_BYTES.min(node.len())..]));
+    }
+    // A trie of one key is a leaf, and leaves are not stored.
+    let mut trie = Trie::empty();
+    let leaf = source.leaf(&Nibbles::new())?;
+    trie.update(leaf.into_iter().map(|(key, value)| (key, Some(value))).collect(), &NoNodes, &mut NodeLog::off())?;
+    Ok(trie.root(&mut NodeLog::off()))
 }
 
 /// The root of the trie that results when `pairs` are set (or, with `None` or an empty value, removed) in this order.
