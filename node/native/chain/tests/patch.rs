@@ -122,7 +122,9 @@ fn going_back_to_a_patched_head_keeps_the_patch_until_its_undo() {
     for height in 0..2 {
         let folder = Folder::new(&format!("back-{height}"));
         let mut chain = folder.open();
-        (0..height).for_each(|_| drop(mine(&mut chain)));
+        for _ in 0..height {
+            mine(&mut chain);
+        }
         let (head, old) = (chain.tip.hash, root(&chain));
         let undo = chain.patch(&all_of(FRESH)).unwrap();
         let patched = root(&chain);
