@@ -1,6 +1,7 @@
 """What gets in, what does not, and the reason given."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_the_same_one_twice_is_known() -> None:
         ({"kind": 9}, "transaction type not supported"),
     ],
 )
-def test_rules_refuse_for_ever(change: dict[str, int], message: str) -> None:
+def test_rules_refuse_for_ever(change: dict[str, Any], message: str) -> None:
     error = refusal(dataclasses.replace(FakeTransaction(), **change))
 
     assert isinstance(error, errors.Invalid)

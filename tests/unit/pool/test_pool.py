@@ -1,6 +1,7 @@
 """Order, gaps, replacement, limits, following the chain."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_a_blob_transaction_is_replaced_at_double_fees() -> None:
     pool = make()
     old = FakeTransaction(kind=rules.BLOB, blob_count=1, max_fee_per_blob_gas=10)
     pool.add([old], local=False)
-    dear = {"max_fee_per_gas": 4 * GWEI, "max_priority_fee_per_gas": 2 * GWEI}
+    dear: dict[str, Any] = {"max_fee_per_gas": 4 * GWEI, "max_priority_fee_per_gas": 2 * GWEI}
 
     cheap = FakeTransaction(kind=rules.BLOB, blob_count=1, max_fee_per_blob_gas=19, **dear)
     double = FakeTransaction(kind=rules.BLOB, blob_count=1, max_fee_per_blob_gas=20, **dear)

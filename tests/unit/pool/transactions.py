@@ -59,6 +59,10 @@ class FakeTransaction:
     def raw(self) -> bytes:
         return self.hash
 
+    @property
+    def network(self) -> bytes:
+        return self.hash
+
     def intrinsic_gas(self, fork: str) -> tuple[int, int]:
         return self.intrinsic
 

@@ -7,7 +7,7 @@ should be tried; the native builder stops where the block is full and says which
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from .. import _native
 from ..chain import Chain
@@ -84,7 +84,7 @@ class Builder:
         )
 
 
-def _up_to(transactions: Iterable[_native.Transaction], gas: int) -> Iterable[_native.Transaction]:
+def _up_to(transactions: Iterable[Any], gas: int) -> Iterable[Any]:
     left = gas
     for number, transaction in enumerate(transactions):
         if left <= 0 or number >= MAX_CANDIDATES:

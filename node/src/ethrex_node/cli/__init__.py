@@ -1,12 +1,125 @@
-"""The command ``ethrex``."""
+"""The command ``ethrex``: the options table as flags, and the subcommands."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+import click
 
 from ethrex_node import _native
+from ethrex_node.cli import run, transfer
+from ethrex_node.config import errors, nearest, settings
+
+OURS = (
+    errors.ConfigError,
+    _native.NativeError,
+    OSError,
+)
+
+
+def _flags(command: click.Command) -> click.Command:
+    """One flag for each row of the options table."""
+    for option in reversed(settings.OPTIONS):
+        help_text = option.help + (f" [{option.unit}]" if option.unit else "")
+        names = [option.flag, option.dest]
+        if option.kind is bool:
+            flag = click.option(f"{option.flag}/--no-{option.name}", option.dest, default=None, help=help_text)
+        else:
+            flag = click.option(*names, default=None, metavar=option.kind.__name__.upper(), help=help_text)
+        command = flag(command)
+    return click.option("--config", "config_file", default=None, help="TOML file with any of these options")(command)
+
+
+class Forgiving(click.Group):
+    """Names the nearest option or command where a name is unknown."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            raise click.UsageError(f"no command {args[0]!r}{nearest.hint(args[0], self.commands)}") from None
+
+
+@click.group(cls=Forgiving, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def ethrex(ctx: click.Context, /, **given: Any) -> None:
+    """An Ethereum execution client. Without a command: run the node."""
+    ctx.obj = given
+    if ctx.invoked_subcommand is None:
+        run.run(given)
+
+
+_flags(ethrex)
+
+
+@click.command("import")
+@click.argument("file")
+@click.pass_context
+def import_(ctx: click.Context, /, file: str, **given: Any) -> None:
+    """Append the blocks of a chain file (RLP, .gz too) to the head."""
+    transfer.import_file(_merge(ctx, given), file)
+
+
+@click.command()
+@click.pass_context
+def init(ctx: click.Context, /, **given: Any) -> None:
+    """Begin the chain in the data folder: write block 0."""
+    transfer.init(_merge(ctx, given))
+
+
+@click.command()
+@click.option("--first", default=0, help="first block")
+@click.option("--last", default=None, type=int, help="last block (default: the head)")
+@click.argument("file")
+@click.pass_context
+def export(ctx: click.Context, /, file: str, first: int, last: int | None, **given: Any) -> None:
+    """Write canonical blocks to a chain file (RLP, .gz too)."""
+    transfer.export(_merge(ctx, given), file, first, last)
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.pass_context
+def removedb(ctx: click.Context, /, yes: bool, **given: Any) -> None:
+    """Delete the database of the data folder."""
+    transfer.remove(_merge(ctx, given), yes)
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"ethrex {_native.version()}")
+
+
+for _command in (import_, init, export, removedb):
+    ethrex.add_command(_flags(_command))
+ethrex.add_command(version)
+
+
+def _merge(ctx: click.Context, given: dict[str, Any]) -> dict[str, Any]:
+    """Flags before the command and after it; the later ones count."""
+    before: dict[str, Any] = ctx.obj or {}
+    return before | {name: value for name, value in given.items() if value is not None}
 
 
 def main() -> int:
-    print(f"ethrex {_native.version()}", file=sys.stderr)
+    try:
+        result = ethrex.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.NoSuchOption as error:
+        known = [option.flag for option in settings.OPTIONS]
+        return _fail(f"no option {error.option_name}{nearest.hint(error.option_name, known)}")
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except click.Abort:
+        return 130
+    except OURS as error:
+        return _fail(str(error.args[-1]) if isinstance(error, _native.NativeError) else str(error))
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str) -> int:
+    print(f"ethrex: {message}", file=sys.stderr)
     return 2

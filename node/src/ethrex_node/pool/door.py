@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any, cast
 
 from .. import _native
 from . import errors
 from .journal import Journal
 from .pool import Pool
 
-Listener = Callable[[Sequence[_native.Transaction]], None]
+Listener = Callable[[Sequence[Any]], None]  # of `_native.Transaction`
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Door:
             self.journal.rewrite(t.network for t in self.pool.by_hash.values() if t.hash in local)
 
     def get(self, transaction_hash: bytes) -> _native.Transaction | None:
-        return self.pool.get(transaction_hash)
+        return cast("_native.Transaction | None", self.pool.get(transaction_hash))
 
     def next_nonce(self, address: bytes) -> int | None:
         return self.pool.next_nonce(address)
@@ -118,7 +119,11 @@ class Door:
 
     def content_from(self, address: bytes) -> tuple[list[_native.Transaction], list[_native.Transaction]]:
         sender = self.pool.senders.get(address)
-        return ([], []) if sender is None else (list(sender.pending()), list(sender.waiting()))
+        if sender is None:
+            return [], []
+        return cast("list[_native.Transaction]", list(sender.pending())), cast(
+            "list[_native.Transaction]", list(sender.waiting())
+        )
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with new transactions, on the event loop. Gives the function that ends it."""

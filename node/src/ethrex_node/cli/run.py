@@ -1,0 +1,81 @@
+"""Run a node until SIGINT or SIGTERM, and tell what it is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ethrex_node import node
+from ethrex_node.cli import transfer
+from ethrex_node.config import settings, sources
+from ethrex_node.observe import logs
+from ethrex_node.rpc import loops
+
+STATUS_SECONDS = 1.0
+
+
+def told(given: dict[str, Any]) -> sources.Told:
+    """All settings, from flags, environment and file. Raises `SettingsInvalid`."""
+    flags = dict(given)
+    file = flags.pop("config_file", None)
+    by_dest = {option.dest: option.name for option in settings.OPTIONS}
+    named = {by_dest[dest]: value for dest, value in flags.items()}
+    return sources.resolve(named, os.environ, Path(file) if file else None)
+
+
+def run(given: dict[str, Any]) -> None:
+    everything = told(given)
+    wanted = everything.settings
+    logging = logs.start(wanted.log_level, wanted.log_format, wanted.log_color)
+    try:
+        for warning in everything.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        opened = node.open_chain(wanted)
+        if wanted.import_file is not None:
+            transfer.import_into(opened.native, wanted.import_file)
+        loops.run(_serve(wanted, opened))
+    finally:
+        logging.stop()
+
+
+async def _serve(wanted: settings.Settings, opened: Any) -> None:
+    running = node.Node(wanted, opened)
+    await running.start()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, stop.set)
+    _greet(running)
+    status = asyncio.create_task(_status(running)) if sys.stdout.isatty() else None
+    await stop.wait()
+    if status is not None:
+        status.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await status
+        print()
+    await running.stop()
+
+
+def _greet(running: node.Node) -> None:
+    print(f"JSON-RPC   {running.url}")
+    print(f"chain id   {running.identity.chain_id}")
+    print(f"data       {running.identity.data_folder}")
+    print("peers      none: this node runs without a peer-to-peer network")
+    for number, account in enumerate(running.accounts):
+        print(f"account {number:>2} 0x{account.address.hex()}  key 0x{account.key.hex()}")
+    if running.accounts:
+        print("These keys are public knowledge: never send anything of value to these accounts.")
+    sys.stdout.flush()
+
+
+async def _status(running: node.Node) -> None:
+    while True:
+        head = running.chain.head
+        pending, queued = running.pool.counts()
+        print(f"\rblock {head.number}  gas {head.gas_used:,}  pool {pending} + {queued} waiting   ", end="", flush=True)
+        await asyncio.sleep(STATUS_SECONDS)
