@@ -210,7 +210,7 @@ fn fees(header: &Header, receipts: &[stf::Receipt], included: &[Arc<PoolTransact
 fn build_error(error: ExecuteError<ReadError>) -> ChainError {
     match error {
         ExecuteError::Source(error) => ChainError::Storage(error.0),
-        ExecuteError::Block(reason) => ChainError::Invalid { number: 0, hash: B256::ZERO, reason },
+        ExecuteError::Block(reason) => ChainError::Invalid { number: 0, hash: B256::ZERO, reason: Box::new(reason) },
         ExecuteError::Interpreter(message) => ChainError::Interpreter(message),
     }
 }

@@ -8,7 +8,7 @@ use stf::BlockError;
 pub enum ChainError {
     /// Never: the block breaks a rule. Remember it as bad, with the reason.
     #[error("block {number} ({hash}) is invalid: {reason}")]
-    Invalid { number: u64, hash: B256, reason: BlockError },
+    Invalid { number: u64, hash: B256, reason: Box<BlockError> },
     /// Never: the bytes are not a block.
     #[error("not a block: {0}")]
     Undecodable(BlockError),

@@ -138,7 +138,7 @@ impl Chain {
         for (block, senders) in recovered {
             let hash = block.header.hash_slow();
             let (number, parent) = (block.header.number, block.header.parent_hash);
-            let senders = senders.map_err(|reason| ChainError::Invalid { number, hash, reason })?;
+            let senders = senders.map_err(|reason| ChainError::Invalid { number, hash, reason: Box::new(reason) })?;
             let (parent_header, parent_difficulty) = match layers.first() {
                 Some(layer) => (layer.header.clone(), layer.total_difficulty),
                 None => (self.tip.header.clone(), self.tip.total_difficulty),

@@ -36,7 +36,7 @@ pub struct Input<'a> {
 pub fn candidate(mut input: Input<'_>) -> Result<Layer, ChainError> {
     let number = input.block.header.number;
     let hash = input.hash;
-    let invalid = |reason: BlockError| ChainError::Invalid { number, hash, reason };
+    let invalid = |reason: BlockError| ChainError::Invalid { number, hash, reason: Box::new(reason) };
 
     let (spec, block) = (input.spec, &input.block);
     stf::validate_header(spec, &block.header, input.parent, input.parent_difficulty).map_err(invalid)?;

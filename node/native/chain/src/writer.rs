@@ -363,7 +363,8 @@ fn read_tip(snapshot: &Snapshot) -> Result<Tip, ChainError> {
 /// The reason a block was refused, for the report.
 pub fn refusal(error: &ChainError) -> Option<&BlockError> {
     match error {
-        ChainError::Invalid { reason, .. } | ChainError::Undecodable(reason) => Some(reason),
+        ChainError::Invalid { reason, .. } => Some(reason),
+        ChainError::Undecodable(reason) => Some(reason),
         _ => None,
     }
 }

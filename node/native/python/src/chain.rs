@@ -146,7 +146,7 @@ impl Chain {
         timestamp: u64,
         fee_recipient: &[u8],
         prev_randao: &[u8],
-        withdrawals: Option<Vec<(u64, u64, Vec<u8>, u64)>>,
+        withdrawals: Option<Vec<WithdrawalParts>>,
         parent_beacon_root: Option<&[u8]>,
         gas_limit: u64,
         exact_gas_limit: bool,
@@ -299,6 +299,9 @@ fn blob_price(excess: u64, blobs: stf::BlobParams) -> u128 {
     alloy_eips::eip4844::fake_exponential(1, u128::from(excess), u128::from(blobs.base_fee_update_fraction))
 }
 
+/// Index, validator, recipient, amount in gwei.
+type WithdrawalParts = (u64, u64, Vec<u8>, u64);
+
 type Hashes = Vec<Py<PyBytes>>;
 
 fn account_facts(snapshot: &state::Snapshot, address: &Address) -> Result<(u64, u128, bool, bool), state::StateError> {
@@ -311,7 +314,7 @@ fn account_facts(snapshot: &state::Snapshot, address: &Address) -> Result<(u64, 
     Ok((account.nonce, balance, has_code, delegated))
 }
 
-fn withdrawal(parts: (u64, u64, Vec<u8>, u64)) -> PyResult<Withdrawal> {
+fn withdrawal(parts: WithdrawalParts) -> PyResult<Withdrawal> {
     let (index, validator_index, recipient, amount) = parts;
     Ok(Withdrawal { index, validator_index, address: address(&recipient, "withdrawal address")?, amount })
 }
