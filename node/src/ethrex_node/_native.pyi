@@ -168,7 +168,7 @@ class Chain:
         parent_beacon_root: bytes | None,
         gas_limit: int,
         exact_gas_limit: bool = False,
-        extra_data: bytes = b"",
+        extra_data: bytes = ...,
         max_blobs: int | None = None,
     ) -> Built: ...
     def next_block(self, timestamp: int) -> NextBlock: ...

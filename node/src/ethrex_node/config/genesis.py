@@ -31,6 +31,13 @@ BLOB_KEYS: Final = ("target", "max", "baseFeeUpdateFraction")
 MAX_CODE_BYTES: Final = 1 << 20  # genesis code is not held to EIP-170; this only keeps a wrong file out
 
 
+# A genesis is four levels deep. The limit is counted here, since libraries raise Python's recursion limit to where the
+# parser's own recursion overruns the stack.
+MAX_DEPTH: Final = 64
+OPENING: Final = frozenset(b"[{")
+CLOSING: Final = frozenset(b"]}")
+
+
 @dataclass(frozen=True, slots=True)
 class Genesis:
     """A checked genesis. `json` is the normal form for the native core; `config` the chain's, as plain numbers."""
@@ -76,15 +83,27 @@ def _decode(raw: bytes, source: str) -> Any:
     def refuse(text: str) -> Any:
         raise ValueError(f"{text} is not a JSON number")
 
+    if _depth(raw) > MAX_DEPTH:
+        raise errors.GenesisInvalid(source, ["is nested too deeply"])
     try:
         return json.loads(raw.decode("utf-8-sig"), parse_constant=refuse)
-    except RecursionError:
-        raise errors.GenesisInvalid(source, ["is nested too deeply"]) from None
     except json.JSONDecodeError as error:
         problem = f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise errors.GenesisInvalid(source, [problem]) from None
     except ValueError as error:  # not UTF-8, a number of thousands of digits
         raise errors.GenesisInvalid(source, [f"is not JSON: {error}"]) from None
+
+
+def _depth(raw: bytes) -> int:
+    """Brackets that are open at once, at most; those inside texts count too, which only errs on the safe side."""
+    deepest = depth = 0
+    for byte in raw:
+        if byte in OPENING:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in CLOSING:
+            depth -= 1
+    return deepest
 
 
 class _Problems:
