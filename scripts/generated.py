@@ -1,7 +1,7 @@
 """
 Write the generated pages, or with ``--check`` compare them with their sources.
 
-A page is a path and a function that gives its text. Tests call :func:`stale` too.
+A page is a path and a function that gives its text.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from ethrex_node.config import reference
+
 ROOT: Final = Path(__file__).resolve().parent.parent
-PAGES: Final[dict[str, Callable[[], str]]] = {}
+PAGES: Final[dict[str, Callable[[], str]]] = {"docs/reference/cli.md": reference.page}
 
 
 def stale() -> list[str]:
