@@ -10,10 +10,14 @@ import click
 from ethrex_node import _native
 from ethrex_node.cli import run, transfer
 from ethrex_node.config import errors, nearest, settings
+from ethrex_node.engine import jwt
+from ethrex_node.rpc import workers
 
 OURS = (
     errors.ConfigError,
     _native.NativeError,
+    jwt.BadSecret,
+    workers.StartFailed,
     OSError,
 )
 

@@ -65,6 +65,10 @@ async def _serve(wanted: settings.Settings, opened: Any) -> None:
 
 def _greet(running: node.Node) -> None:
     print(f"JSON-RPC   {running.url}")
+    if running.auth_url:
+        print(f"Engine API {running.auth_url}")
+    if running.admin is not None:
+        print(f"metrics    http://{running.settings.metrics_addr}:{running.admin.port}/metrics")
     print(f"chain id   {running.identity.chain_id}")
     print(f"data       {running.identity.data_folder}")
     print("peers      none: this node runs without a peer-to-peer network")

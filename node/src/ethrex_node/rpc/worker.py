@@ -42,6 +42,7 @@ class WorkerSettings:
     forwarded: tuple[str, ...]  # writer's methods of groups that a worker does not know by itself
     log_level: str = "INFO"
     native: str = "ethrex_node._native"
+    reader: str = ""  # settings of the native reader, JSON; empty: its defaults
 
     def dump(self) -> bytes:
         return orjson.dumps(asdict(self), default=list)
@@ -97,7 +98,7 @@ def _never(state: object) -> None:
 async def run(told: WorkerSettings, ended: Callable[[], Awaitable[object]], ready: Callable[[], object]) -> None:
     """Serve until `ended`. Calls `ready` when the door is open."""
     native: Any = importlib.import_module(told.native)
-    reader = native.Reader(told.database)
+    reader = native.Reader(told.database, told.reader.encode()) if told.reader else native.Reader(told.database)
     path = Path(told.link)
     remote = link.KeptLink(path)
     await remote.start()

@@ -48,6 +48,7 @@ class Workers:
         *,
         native: str = "ethrex_node._native",
         log_level: str = "INFO",
+        reader: str = "",
     ) -> None:
         self._main = main
         self._rules = rules
@@ -59,6 +60,7 @@ class Workers:
         self._socket_path = Path(self._folder.name) / "link"
         self._native = native
         self._log_level = log_level
+        self._reader = reader
         self._reserved: socket.socket | None = None
         self._link: link.LinkServer | None = None
         self._watchers: list[asyncio.Task[None]] = []
@@ -142,6 +144,7 @@ class Workers:
             modules=tuple(self._main.modules()),
             forwarded=tuple(self._main.further),
             log_level=self._log_level,
+            reader=self._reader,
             native=self._native,
         )
 

@@ -13,28 +13,34 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from . import _native
-from .builder import Builder
-from .builder import Settings as BuilderSettings
-from .chain import Chain, HeadChange
-from .config import dev as dev_config
-from .config import genesis, networks, settings
-from .dev import accounts as dev_accounts
-from .dev import beacon, blobs, control, methods, producer, unlocked, wallet
-from .pool import Account, Limits, Pool, Rules
-from .pool.door import Door
-from .pool.journal import Journal
-from .rpc import parts, server, service
-from .rpc import settings as rpc_settings
+from .. import _native
+from ..builder import Builder
+from ..builder import Settings as BuilderSettings
+from ..chain import Chain, HeadChange
+from ..config import contradictions, genesis, networks, settings
+from ..config import dev as dev_config
+from ..dev import accounts as dev_accounts
+from ..dev import beacon, blobs, control, methods, producer, unlocked, wallet
+from ..engine import jwt
+from ..engine import methods as engine_methods
+from ..observe import admin, health, metrics, stall
+from ..pool import Account, Limits, Pool, Rules
+from ..pool.door import Door
+from ..pool.journal import Journal
+from ..rpc import parts, server, service, stats, workers
+from ..rpc import settings as rpc_settings
+from . import consensus, figures
 
 log = logging.getLogger(__name__)
 
+ENGINE_BODY_BYTES: Final = 128 << 20  # a payload may hold a block of 10 MiB as hex, and blobs beside it
+ENGINE_ANSWER_SECONDS: Final = 120.0
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
 SHANGHAI_ON: Final = frozenset({"Shanghai", "Cancun", "Prague"})
@@ -117,7 +123,9 @@ class Node:
         self.accounts = _dev_accounts(wanted) if wanted.dev else []
         self.identity = parts.Identity(CLIENT, opened.genesis.chain_id, opened.genesis.chain_id, str(opened.folder))
         self.reader = self.native.reader(self._reader_settings())
+        self.builder = self._builder()
         self.producer = self._producer() if wanted.dev else None
+        self.engine = None if wanted.dev else self._engine()
         self.rpc = service.Service(
             _native.snapshot_methods(),
             self.reader,
@@ -129,49 +137,145 @@ class Node:
             more=self._more(),
         )
         self.url = ""
+        self.auth_url = ""
+        self.health = health.Health()
+        self.stall = stall.StallMonitor()
+        self.metrics = metrics.Metrics()
+        self.admin = (
+            admin.AdminServer(wanted.metrics_addr, wanted.metrics_port, self.metrics, self.health)
+            if wanted.metrics
+            else None
+        )
+        self.workers: workers.Workers | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Open the doors. Raises OSError where an address is taken."""
+        """Open the doors, the operators' first. Raises OSError where an address is taken, BadSecret, StartFailed."""
+        self.stall.start()
+        self._expose()
+        if self.admin is not None:
+            await self.admin.start()
+        self.health.phase = "restoring the pool"
         restored = await self.door.restore()
         if restored:
             log.info("pool restored", extra={"transactions": restored})
         await self.rpc.start()
-        door = await self.rpc.listen(self._http(), pages=self._pages())
-        self.url = f"http://{self.settings.http_addr}:{door.port}"
+        await self._listen()
+        await self._listen_engine()
         if self.producer is not None:
             self._tasks.append(asyncio.create_task(self.producer.run()))
+        self.health.phase = None
+
+    async def _listen(self) -> None:
+        """HTTP, with WebSocket on the same door or on one of its own; from worker processes where there are some."""
+        wanted, rules = self.settings, self._http()
+        apart = wanted.ws_enabled and (
+            wanted.ws_port not in (None, wanted.http_port)
+            or wanted.ws_addr not in (None, wanted.http_addr)
+            or wanted.ws_api is not None
+        )
+        if wanted.http_workers:
+            self.rpc.dispatcher(rules.namespaces)  # the namespaces are known to `rpc_modules` before workers ask
+            here = replace(rules, websocket=rules.websocket and not apart)
+            self.workers = workers.Workers(
+                self.rpc,
+                here,
+                wanted.http_workers,
+                self.opened.folder / "chain",
+                log_level=wanted.log_level.upper(),
+                reader=self._reader_settings().decode(),
+            )
+            await self.workers.start()
+            port = self.workers.port
+        else:
+            pages = self._pages()
+            port = (await self.rpc.listen(replace(rules, websocket=rules.websocket and not apart), pages=pages)).port
+        if apart:
+            own = replace(
+                rules,
+                http=False,
+                websocket=True,
+                host=wanted.ws_addr or wanted.http_addr,
+                port=wanted.http_port if wanted.ws_port is None else wanted.ws_port,
+                namespaces=wanted.ws_api or rules.namespaces,
+            )
+            await self.rpc.listen(own)
+        self.url = f"http://{wanted.http_addr}:{port}"
+
+    async def _listen_engine(self) -> None:
+        if self.engine is None:
+            return
+        wanted = self.settings
+        secret = jwt.load_secret(wanted.authrpc_jwtsecret or self.opened.folder / "jwt.hex")
+        rules = rpc_settings.HttpSettings(
+            host=wanted.authrpc_addr,
+            port=wanted.authrpc_port,
+            namespaces=rpc_settings.AUTH_NAMESPACES,
+            websocket=True,
+            vhosts=frozenset(wanted.authrpc_vhosts),
+            limits=replace(self._limits(), body_bytes=ENGINE_BODY_BYTES, answer_seconds=ENGINE_ANSWER_SECONDS),
+        )
+        door = await self.rpc.listen(rules, authorize=jwt.guard(secret, time.time))
+        self.auth_url = f"http://{wanted.authrpc_addr}:{door.port}"
 
     async def stop(self) -> None:
         """End the intake, wait for what is in hand, leave a synced database."""
+        self.health.leaving = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.workers is not None:
+            await self.workers.stop()
         await self.rpc.stop(min(self.settings.shutdown_grace, 5.0))
+        if self.engine is not None:
+            await self.engine.close()
         self.door.save()
         self._threads.shutdown(wait=True)
         await self.chain.write(self.native.sync)
         self.chain.close()
+        if self.admin is not None:
+            await self.admin.stop()
+        self.stall.stop()
         if self.opened.scratch is not None:
             self.opened.scratch.cleanup()
 
-    def _producer(self) -> producer.Producer:
-        extra = self.settings.builder_extra_data
-        built = Builder(
-            self.chain,
-            self.pool,
-            BuilderSettings(
-                gas_limit=self.settings.builder_gas_limit,
-                extra_data=bytes.fromhex(extra[2:]) if extra.startswith("0x") else extra.encode(),
-                max_blobs=self.settings.builder_max_blobs,
-            ),
+    def _expose(self) -> None:
+        self.metrics.add("loop", self.stall.metrics)
+        self.metrics.add("chain", lambda: figures.chain(self.chain.head, time.time()))
+        self.metrics.add("pool", lambda: figures.pool(self.pool))
+        self.metrics.add("database", lambda: figures.database(self.opened.folder / "chain"))
+        self.metrics.add("rpc", lambda: figures.rpc(self._rpc_rows()))
+
+    def _rpc_rows(self) -> list[stats.Row]:
+        return [*self.rpc.stats.rows(), *(self.workers.rows() if self.workers is not None else ())]
+
+    def _builder(self) -> Builder:
+        wanted = self.settings
+        limits = BuilderSettings(
+            gas_limit=wanted.builder_gas_limit,
+            extra_data=contradictions.extra_data(wanted.builder_extra_data),
+            max_blobs=wanted.builder_max_blobs,
         )
+        return Builder(self.chain, self.pool, limits)
+
+    def _producer(self) -> producer.Producer:
         kept = blobs.BlobStore(None if self.opened.scratch is not None else self.opened.folder / "blobs")
-        return producer.Producer(self.chain, self.pool, built, block_seconds=self.settings.dev_block_time, blobs=kept)
+        seconds = self.settings.dev_block_time
+        return producer.Producer(self.chain, self.pool, self.builder, block_seconds=seconds, blobs=kept)
+
+    def _engine(self) -> engine_methods.Engine:
+        return engine_methods.Engine(
+            consensus.Tree(self.chain, self.opened.genesis.config.get("terminalTotalDifficulty", 0)),
+            consensus.Payloads(self.builder),
+            consensus.PoolBlobs(self.pool),
+            consensus.Codec(),
+            version=CLIENT,
+        )
 
     def _more(self) -> service.Groups:
-        if self.producer is None:
-            return ()
+        if self.engine is not None:
+            return [(engine_methods.METHODS, self.engine)]
+        assert self.producer is not None, "a node is driven by a consensus client or drives itself"
         levers = control.Control(self.producer, self.pool, wallet.Wallet(self.accounts))
         return methods.groups(unlocked.Unlocked(levers, self.reader, self.identity))
 
@@ -211,7 +315,17 @@ class Node:
         )
 
     def _reader_settings(self) -> bytes:
-        return orjson.dumps({"client_version": CLIENT, "network_id": self.opened.genesis.chain_id})
+        wanted = self.settings
+        return orjson.dumps(
+            {
+                "client_version": CLIENT,
+                "network_id": self.opened.genesis.chain_id,
+                "gas_cap": wanted.rpc_gas_cap,
+                "evm_timeout_seconds": wanted.rpc_evm_timeout,
+                "log_range": wanted.rpc_log_range,
+                "log_results": wanted.rpc_log_results,
+            }
+        )
 
     def _pool_limits(self) -> Limits:
         wanted = self.settings

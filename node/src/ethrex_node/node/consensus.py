@@ -1,0 +1,218 @@
+"""
+The chain, the builder and the pool as the Engine API asks for them (``engine.parts``).
+
+A consensus client asks for parents and ancestors at each slot; the block tree here remembers the parents it has seen,
+and steps through blocks only where a branch has left the canonical chain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from ethrex_node import _native, builder, chain, pool
+from ethrex_node.builder.builder import Withdrawal
+from ethrex_node.engine import parts
+
+ZERO: Final = bytes(32)
+PARENTS_KEPT: Final = 4096
+HASH_BYTES: Final = 32
+
+
+def header_span(block: bytes) -> tuple[int, int, int]:
+    """Where a block's header lies: start, start of its fields, end. The block is a list that begins with it."""
+    start = _payload(block, 0)[0]
+    fields, end = _payload(block, start)
+    return start, fields, end
+
+
+def _payload(data: bytes, at: int) -> tuple[int, int]:
+    """Start and end of what the list at this place holds."""
+    first = data[at]
+    if first < 0xC0:
+        raise ValueError(f"byte {at} begins no list")
+    if first <= 0xF7:
+        return at + 1, at + 1 + first - 0xC0
+    width = first - 0xF7
+    start = at + 1 + width
+    return start, start + int.from_bytes(data[at + 1 : start], "big")
+
+
+class Tree:
+    """The block tree. `merged_at` is the chain's terminal total difficulty."""
+
+    def __init__(self, chain: chain.Chain, merged_at: int) -> None:
+        self._chain = chain
+        self._native = chain.native
+        self._merged_at = merged_at
+        self._parents: OrderedDict[bytes, bytes] = OrderedDict()
+        self._finalized: bytes | None = None
+
+    def fork(self, timestamp: int) -> str:
+        return self._native.next_block(timestamp).fork.lower()
+
+    def head(self) -> parts.Known:
+        head = self._chain.head
+        return parts.Known(head.number, head.hash, head.parent_hash, head.timestamp, self._is_work(head.hash))
+
+    def finalized(self) -> parts.Known | None:
+        return None if self._finalized is None else self._known(self._finalized)
+
+    async def known(self, block_hash: bytes) -> parts.Known | None:
+        return self._known(block_hash)
+
+    def _known(self, block_hash: bytes) -> parts.Known | None:
+        facts = self._native.block_facts(block_hash)
+        if facts is None:
+            return None
+        number, timestamp, difficulty, _ = facts
+        return parts.Known(number, block_hash, self._parent(block_hash), timestamp, difficulty < self._merged_at)
+
+    def _is_work(self, block_hash: bytes) -> bool:
+        facts = self._native.block_facts(block_hash)
+        return facts is not None and facts[2] < self._merged_at
+
+    def _parent(self, block_hash: bytes) -> bytes:
+        found = self._parents.get(block_hash)
+        if found is None:
+            block = self._native.block(block_hash)
+            assert block is not None, "a block that is known has its content"
+            found = self._remember(block_hash, block)
+        return found
+
+    def _remember(self, block_hash: bytes, block: bytes) -> bytes:
+        fields = header_span(block)[1]
+        parent = block[fields + 1 : fields + 1 + HASH_BYTES]
+        self._parents[block_hash] = parent
+        if len(self._parents) > PARENTS_KEPT:
+            self._parents.popitem(last=False)
+        return parent
+
+    async def canonical_hash(self, number: int) -> bytes | None:
+        return self._native.canonical_hash(number)
+
+    async def is_ancestor(self, ancestor: bytes, block_hash: bytes) -> bool:
+        sought = self._native.block_facts(ancestor)
+        if sought is None:
+            return False
+        while True:
+            facts = self._native.block_facts(block_hash)
+            if facts is None or facts[0] < sought[0]:
+                return False
+            if facts[3]:  # canonical from here on down
+                return self._native.canonical_hash(sought[0]) == ancestor
+            if block_hash == ancestor:
+                return True
+            block_hash = self._parent(block_hash)
+
+    async def execute(self, block: bytes) -> None:
+        start, fields, end = header_span(block)
+        block_hash = _native.keccak256(block[start:end])
+        try:
+            await self._chain.execute(block, block_hash, block[fields + 1 : fields + 1 + HASH_BYTES])
+        except chain.BlockRejected as error:
+            raise parts.BlockInvalid(str(error)) from error
+        except chain.ParentUnknown as error:
+            raise parts.UnknownParent(str(error)) from error
+        self._remember(block_hash, block)
+
+    async def set_head(self, head: bytes, safe: bytes, finalized: bytes) -> None:
+        await self._chain.set_head(head, safe, finalized)
+        if finalized != ZERO:
+            self._finalized = finalized
+
+    async def block(self, block_hash: bytes) -> bytes | None:
+        return await asyncio.to_thread(self._native.block, block_hash)
+
+    async def body(self, block_hash: bytes) -> bytes | None:
+        block = await self.block(block_hash)
+        if block is None:
+            return None
+        end = header_span(block)[2]
+        return _list(block[end:])
+
+
+def _list(body: bytes) -> bytes:
+    """RLP of a list with these encoded items."""
+    if len(body) < 56:
+        return bytes([0xC0 + len(body)]) + body
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([0xF7 + len(size)]) + size + body
+
+
+class Payloads:
+    """The builder as the Engine API asks for it."""
+
+    def __init__(self, builder: builder.Builder) -> None:
+        self._builder = builder
+
+    async def build(self, parent: bytes, attributes: parts.Attributes) -> parts.Built:
+        wish = builder.Attributes(
+            timestamp=attributes.timestamp,
+            fee_recipient=attributes.fee_recipient,
+            prev_randao=attributes.prev_randao,
+            withdrawals=_withdrawals(attributes.withdrawals),
+            parent_beacon_root=attributes.parent_beacon_root,
+        )
+        built = await self._builder.build(parent, wish)
+        commitments, proofs, blobs = [], [], []
+        for transaction in built.included:
+            for blob, commitment, its_proofs in transaction.sidecar():
+                blobs.append(blob)
+                commitments.append(commitment)
+                proofs += its_proofs
+        requests = None if built.requests is None else tuple(built.requests)
+        return parts.Built(
+            built.block, attributes.timestamp, built.fees, requests, tuple(commitments), tuple(proofs), tuple(blobs)
+        )
+
+
+def _withdrawals(given: tuple[parts.Withdrawal, ...] | None) -> tuple[Withdrawal, ...] | None:
+    if given is None:
+        return None
+    return tuple((one.index, one.validator, one.address, one.amount) for one in given)
+
+
+class PoolBlobs:
+    """Blobs of pooled transactions by their versioned hash."""
+
+    def __init__(self, pool: pool.Pool) -> None:
+        self._pool = pool
+
+    async def blobs(self, versioned_hashes: Sequence[bytes]) -> Sequence[parts.Blob | None]:
+        wanted = set(versioned_hashes)
+        pooled = [one for one in self._pool.by_hash.values() if isinstance(one, _native.Transaction)]
+        holders = [one for one in pooled if one.blob_count and not wanted.isdisjoint(one.blob_hashes)]
+        found = await asyncio.to_thread(_sidecars, holders)
+        return [found.get(one) for one in versioned_hashes]
+
+
+def _sidecars(holders: Sequence[_native.Transaction]) -> dict[bytes, parts.Blob]:
+    found = {}
+    for transaction in holders:
+        for versioned_hash, (blob, _, proofs) in zip(transaction.blob_hashes, transaction.sidecar(), strict=True):
+            found[versioned_hash] = parts.Blob(blob, tuple(proofs))
+    return found
+
+
+class Codec:
+    """The native codec, with its refusals as the Engine API knows them."""
+
+    block_to_payload = staticmethod(_native.block_to_payload)
+    block_to_payload_body = staticmethod(_native.block_to_payload_body)
+
+    def payload_to_block(
+        self,
+        version: int,
+        payload: bytes,
+        versioned_hashes: list[bytes] | None,
+        parent_beacon_root: bytes | None,
+        requests: list[bytes] | None,
+        /,
+    ) -> tuple[bytes, bytes]:
+        try:
+            return _native.payload_to_block(version, payload, versioned_hashes, parent_beacon_root, requests)
+        except _native.PayloadInvalid as error:
+            raise parts.PayloadInvalid(*error.args) from error
