@@ -331,6 +331,20 @@ pub static METHODS: &[Method] = &[
         "What a message does on the state after a block, or inside one.",
     ),
     method(
+        "debug_executionWitness",
+        &["block"],
+        Unbounded,
+        calls::witness::execution_witness,
+        "The trie nodes, codes and headers that it takes to execute a block without a state.",
+    ),
+    method(
+        "debug_storageRangeAt",
+        &["block", "transaction", "address", "start", "count"],
+        Unbounded,
+        calls::witness::storage_range_at,
+        "Storage slots of an account inside a block, by their hashed keys.",
+    ),
+    method(
         "trace_block",
         &["block"],
         Unbounded,

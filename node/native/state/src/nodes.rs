@@ -2,6 +2,8 @@
 //!
 //! Branches and extensions lie in node tables; a leaf is found in the flat tables, as the only key below its path.
 
+use std::ops::Bound::{Included, Unbounded};
+
 use alloy_primitives::{B256, Bytes as NodeBytes, U256};
 use alloy_rlp::Encodable;
 use alloy_trie::Nibbles;
@@ -12,7 +14,7 @@ use crate::{
     Commit, FlatAccount, StateError, keys,
     keys::PathKey,
     records::decode_slot,
-    snapshot::Shareable,
+    snapshot::{self, Shareable},
     tables::{Table, Tables},
 };
 
@@ -70,6 +72,17 @@ impl AccountNodes<'_> {
         let Some((key, value)) = found.filter(|(key, _)| below(key, path)) else { return Ok(None) };
         Ok(Some((B256::from_slice(key), FlatAccount::decode(value)?.leaf())))
     }
+
+    /// The accounts below a path, ascending: hashed keys and their leaves' values.
+    pub fn leaves(&self, path: &Nibbles) -> Result<impl Iterator<Item = Leaf> + '_, StateError> {
+        let (first, path) = (first_below(path), *path);
+        let entries = self.0.tables().account.range(self.0.txn(), &(Included(first.as_slice()), Unbounded))?;
+        let leaf = |entry: heed::Result<(&[u8], &[u8])>| {
+            let (key, value) = entry?;
+            Ok((snapshot::hash(key)?, FlatAccount::decode(value)?.leaf()))
+        };
+        Ok(entries.map(leaf).take_while(move |leaf: &Leaf| is_below(leaf, &path)))
+    }
 }
 
 /// The storage trie of one account at the snapshot's head.
@@ -98,6 +111,27 @@ impl StorageNodesAt<'_> {
             _ => Ok(None),
         }
     }
+
+    /// The slots below a path, ascending: hashed keys and their leaves' values.
+    pub fn leaves(&self, path: &Nibbles) -> Result<impl Iterator<Item = Leaf> + '_, StateError> {
+        let path = *path;
+        let first = keys::slot(&self.account, &first_below(&path));
+        let last = keys::slot(&self.account, &B256::repeat_byte(0xff));
+        let range = (Included(&first[..]), Included(&last[..]));
+        let entries = self.reads.tables().storage.range(self.reads.txn(), &range)?;
+        let leaf = |entry: heed::Result<(&[u8], &[u8])>| {
+            let (key, value) = entry?;
+            Ok((snapshot::hash(&key[32..])?, slot_leaf(&decode_slot(value)?)))
+        };
+        Ok(entries.map(leaf).take_while(move |leaf: &Leaf| is_below(leaf, &path)))
+    }
+}
+
+/// A key of a trie, hashed, and its value.
+type Leaf = Result<(B256, Vec<u8>), StateError>;
+
+fn is_below(leaf: &Leaf, path: &Nibbles) -> bool {
+    leaf.as_ref().map_or(true, |(key, _)| below(key.as_slice(), path))
 }
 
 /// The smallest hashed key that begins with the nibbles of a path.

@@ -16,7 +16,7 @@ use stf::Header;
 
 use crate::{
     AccountNodes, BadBlock, BlockRef, ChangedKeys, FlatAccount, LogBlocks, LogFilter, StateDifference, StateError,
-    StorageNodesAt, chain_data,
+    SharedReads, StorageNodesAt, chain_data,
     database::Shared,
     environment::Read,
     flat, keys,
@@ -239,6 +239,21 @@ impl Snapshot {
         Ok(StorageNodesAt { reads, account: *account })
     }
 
+    /// What several threads may read at once.
+    pub fn shared_reads(&self) -> Result<SharedReads<'_>, StateError> {
+        let tables = self.tables();
+        let used = [
+            tables.account,
+            tables.account_node,
+            tables.storage,
+            tables.storage_node,
+            tables.code,
+            tables.number,
+            tables.header,
+        ];
+        Ok(SharedReads(Shareable::new(self.txn(), tables, &used)?))
+    }
+
     fn of_block(&self, table: Table, number: u64, hash: &B256) -> Result<Option<&[u8]>, StateError> {
         Ok(table.get(self.txn(), &keys::block(number, hash))?)
     }
@@ -250,11 +265,11 @@ impl Snapshot {
     }
 }
 
-fn hash(bytes: &[u8]) -> Result<B256, StateError> {
+pub(crate) fn hash(bytes: &[u8]) -> Result<B256, StateError> {
     B256::try_from(bytes).map_err(|_| StateError::corrupt(format!("hash of {} bytes", bytes.len())))
 }
 
-fn number(bytes: &[u8]) -> Result<u64, StateError> {
+pub(crate) fn number(bytes: &[u8]) -> Result<u64, StateError> {
     let bytes = bytes.try_into().map_err(|_| StateError::corrupt(format!("number of {} bytes", bytes.len())))?;
     Ok(u64::from_be_bytes(bytes))
 }
@@ -270,6 +285,7 @@ mod shareable {
     };
 
     /// A read transaction of which the tables that are asked were touched before it is shared.
+    #[derive(Clone, Copy)]
     pub(crate) struct Shareable<'a> {
         txn: &'a RoTxn<'static>,
         tables: &'a Tables,

@@ -18,6 +18,7 @@ mod fields;
 mod layer;
 mod overrides;
 pub mod parity;
+mod past_nodes;
 mod place;
 mod precompiles;
 mod revert;
@@ -29,3 +30,4 @@ mod system;
 #[cfg(test)]
 mod testing;
 mod trace;
+pub mod witness;

@@ -74,7 +74,7 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
 }
 
 /// Tries are computed back from the head, and not without end.
-fn check_window(context: &Context, number: u64) -> Result<(), RpcError> {
+pub fn check_window(context: &Context, number: u64) -> Result<(), RpcError> {
     let depth = context.head()?.number.saturating_sub(number);
     let window = context.settings.proof_blocks;
     if depth > window {

@@ -5,4 +5,5 @@ mod calls;
 mod encoding;
 mod malformed;
 mod pending;
+mod recorded;
 mod support;
