@@ -136,13 +136,18 @@ pub struct LogBlocks<'a> {
 
 impl<'a> LogBlocks<'a> {
     pub(crate) fn new(txn: &'a RoTxn<'static>, table: Table, filter: &LogFilter, from: u64, to: u64) -> Self {
-        let last = u32::try_from(to).unwrap_or(u32::MAX);
-        let wanted = filter.positions.iter().filter(|keys| !keys.is_empty());
-        let positions = wanted.map(|keys| Position::new(txn, table, keys, last)).collect();
-        match u32::try_from(from) {
-            Ok(next) => Self { positions, next, last, done: from > to },
-            Err(_) => Self { positions, next: last, last, done: true },
+        let mut last = u32::try_from(to).unwrap_or(u32::MAX);
+        let wanted: Vec<_> = filter.positions.iter().filter(|keys| !keys.is_empty()).collect();
+        let mut done = from > last.into();
+        if !wanted.is_empty() {
+            match newest_indexed(txn, table) {
+                Ok(Some(newest)) => last = last.min(newest),
+                Ok(None) => done = true,
+                Err(_) => {} // The first search meets it again, and can say so.
+            }
         }
+        let positions = wanted.into_iter().map(|keys| Position::new(txn, table, keys, last)).collect();
+        Self { positions, next: from.min(last.into()) as u32, last, done: done || from > last.into() }
     }
 
     /// The first block from `next` on that all positions have. Each position in turn may push it further.
@@ -176,6 +181,11 @@ impl Iterator for LogBlocks<'_> {
         }
         found.transpose()
     }
+}
+
+/// No block beyond this one is in the index: where a search without an end ends.
+fn newest_indexed(txn: &RoTxn<'_>, table: Table) -> Result<Option<u32>, StateError> {
+    Ok(table.last(txn)?.map(|(key, _)| keys::log_epoch_end(keys::log_block(key))))
 }
 
 /// One position of a filter: the union of the blocks of its keys.

@@ -6,13 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use alloy_primitives::{B256, U256};
-use state::{Amendment, Commit, Database, FlatAccount, Prune, Snapshot, StateError, StoredBlock};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
+use state::{Amendment, Commit, Database, FlatAccount, LogFilter, Prune, Snapshot, StateError, StoredBlock, log_key};
 
 use crate::support::*;
 
 const ACCOUNTS: u64 = 12;
 const SLOTS: u64 = 8;
+const CONTRACTS: u64 = 4;
 
 #[derive(Clone, Default)]
 struct State {
@@ -25,6 +26,8 @@ pub struct Twin {
     steps: u64,
     random: Random,
     fork: u64,
+    /// Transactions of blocks that were taken back.
+    gone: BTreeSet<B256>,
     /// After each block from the genesis on.
     states: Vec<State>,
     blocks: Vec<Arc<StoredBlock>>,
@@ -32,7 +35,7 @@ pub struct Twin {
 
 impl Twin {
     pub fn new(seed: u64) -> Self {
-        Self { steps: 0, random: Random(seed), fork: 0, states: Vec::new(), blocks: Vec::new() }
+        Self { steps: 0, random: Random(seed), fork: 0, gone: BTreeSet::new(), states: Vec::new(), blocks: Vec::new() }
     }
 
     fn head(&self) -> u64 {
@@ -92,7 +95,8 @@ impl Twin {
     }
 
     fn unwind(&mut self, to: u64) {
-        self.blocks.truncate(to as usize + 1);
+        let gone = self.blocks.drain(to as usize + 1..);
+        self.gone.extend(gone.flat_map(|block| block.transaction_hashes.clone()));
         self.states.truncate(to as usize + 1);
         self.fork += 1;
     }
@@ -100,11 +104,32 @@ impl Twin {
     pub fn compare(&self, snapshot: &Snapshot, earliest: u64) {
         assert_eq!(snapshot.head().unwrap(), self.blocks.last().map(|block| block.block_ref()));
         self.compare_at(snapshot, self.states.last().unwrap(), None);
+        self.compare_indexes(snapshot);
         for (number, state) in self.states.iter().enumerate().skip(earliest as usize) {
             self.compare_at(snapshot, state, Some(number as u64));
             assert_eq!(snapshot.canonical_hash(number as u64).unwrap(), Some(self.blocks[number].hash));
         }
         assert_eq!(snapshot.canonical_hash(self.head() + 1).unwrap(), None);
+    }
+
+    /// Lookups of transactions and logs know the canonical chain and nothing else.
+    fn compare_indexes(&self, snapshot: &Snapshot) {
+        let mut locations: BTreeMap<B256, Option<(u64, u32)>> = self.gone.iter().map(|hash| (*hash, None)).collect();
+        let mut logs = vec![Vec::new(); CONTRACTS as usize];
+        for block in &self.blocks {
+            let hashes = block.transaction_hashes.iter().zip(0..);
+            locations.extend(hashes.map(|(hash, index)| (*hash, Some((block.number, index)))));
+            let contract = (0..CONTRACTS).find(|&who| block.log_keys == [log_key::address(&address(who))]).unwrap();
+            logs[contract as usize].push(block.number as u32);
+        }
+        for (hash, expected) in locations {
+            assert_eq!(snapshot.transaction_location(&hash).unwrap(), expected);
+        }
+        for (contract, expected) in (0..).zip(logs) {
+            let filter = LogFilter::new(&[address(contract)], &[]);
+            let found: Result<Vec<u32>, _> = snapshot.blocks_with(&filter, 0, u64::MAX).collect();
+            assert_eq!(found.unwrap(), expected);
+        }
     }
 
     fn compare_at(&self, snapshot: &Snapshot, state: &State, at: Option<u64>) {
@@ -120,7 +145,7 @@ impl Twin {
 }
 
 fn stored(number: u64, fork: u64, before: &State, after: &State, cleared: &BTreeSet<u64>) -> StoredBlock {
-    let mut block = block(number, fork);
+    let mut block = with_contents(number, fork);
     for who in 0..ACCOUNTS {
         let (old, new) = (before.accounts.get(&who).copied(), after.accounts.get(&who).copied());
         if old != new {
@@ -138,6 +163,22 @@ fn stored(number: u64, fork: u64, before: &State, after: &State, cleared: &BTree
     }
     block.storage_cleared = cleared.iter().map(|&who| account_key(who)).collect();
     block
+}
+
+/// Two transactions, one of which comes again in every branch, and a log of one of a few contracts.
+fn with_contents(number: u64, fork: u64) -> StoredBlock {
+    let mut transactions =
+        [format!("\x02{number} of {fork}"), format!("\x02{number}")].map(|text| Bytes::from(text.into_bytes()));
+    transactions.rotate_left((fork % 2) as usize);
+    let receipts = receipts(&[vec![(address(number * (fork + 1) % CONTRACTS), vec![])], vec![]]);
+    StoredBlock {
+        body: body(&transactions),
+        senders: vec![address(number); 2],
+        transaction_hashes: transactions.iter().map(keccak256).collect(),
+        log_keys: log_key::of_receipts(&receipts).unwrap(),
+        receipts,
+        ..block(number, fork)
+    }
 }
 
 /// One commit: perhaps an unwinding, then some blocks.
@@ -202,10 +243,10 @@ fn unwinding_to_the_genesis_leaves_nothing_but_side_blocks() {
     assert_eq!(snapshot.header_rlp(last.number, &last.hash).unwrap(), Some(&last.header[..]));
     assert_eq!(snapshot.number_of(&last.hash).unwrap(), Some(last.number));
     let entries = |name| database.stats().unwrap().tables.into_iter().find(|table| table.name == name).unwrap().entries;
-    for table in ["account_history", "storage_history", "changes", "log_index", "transaction"] {
+    for table in ["account_history", "storage_history", "changes"] {
         assert_eq!(entries(table), 0, "{table}");
     }
-    assert_eq!(entries("canonical"), 1);
+    assert_eq!((entries("canonical"), entries("log_index"), entries("transaction")), (1, 1, 2));
 }
 
 #[test]
