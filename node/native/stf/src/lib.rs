@@ -11,7 +11,7 @@ extern crate alloc;
 pub mod block;
 pub mod changes;
 pub mod constantinople;
-mod dao;
+pub mod dao;
 mod difficulty;
 pub mod environment;
 pub mod error;

@@ -17,6 +17,7 @@ mod faults;
 mod fields;
 mod layer;
 mod overrides;
+pub mod ots;
 pub mod parity;
 mod past_nodes;
 mod place;

@@ -6,28 +6,43 @@ use super::layer::Layer;
 use super::run::{Environment, machine};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use revm::context_interface::result::{EVMError, ExecutionResult};
 use revm::handler::SystemCallEvm;
 use revm::primitives::hardfork::SpecId;
 use revm::{DatabaseCommit, DatabaseRef};
 use stf::requests::{self, Requests};
-use stf::{ChainSpec, Receipt};
+use stf::{ChainSpec, Header, Receipt, dao};
 
-/// System calls before the first transaction.
+/// What comes before the first transaction of the block with this header: the DAO fork's change, then the system calls.
+/// Calls that fail are passed over, as in the execution of blocks.
 pub fn begin<D: DatabaseRef<Error = SourceError>>(
     layer: &mut Layer<D>,
     environment: &Environment,
-    beacon_root: Option<B256>,
-    parent_hash: B256,
+    spec: &ChainSpec,
+    header: &Header,
 ) -> Result<(), CallError> {
-    if let Some(root) = beacon_root {
+    if spec.dao_fork_support && spec.dao_fork_block == Some(header.number) {
+        drain_dao(layer)?;
+    }
+    if let Some(root) = header.parent_beacon_block_root
+        && environment.cfg.spec.is_enabled_in(SpecId::CANCUN)
+    {
         call(layer, environment, BEACON_ROOTS_ADDRESS, root.into())?;
     }
     if environment.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
-        call(layer, environment, HISTORY_STORAGE_ADDRESS, parent_hash.into())?;
+        call(layer, environment, HISTORY_STORAGE_ADDRESS, header.parent_hash.into())?;
     }
     Ok(())
+}
+
+fn drain_dao<D: DatabaseRef<Error = SourceError>>(layer: &mut Layer<D>) -> Result<(), CallError> {
+    let mut drained = U256::ZERO;
+    for address in dao::DRAINED_ACCOUNTS {
+        let account = layer.account_mut(address)?.info.get_or_insert_default();
+        drained += std::mem::take(&mut account.balance);
+    }
+    Ok(layer.add_balance(dao::REFUND_CONTRACT, drained)?)
 }
 
 /// The requests of the block, from Prague: deposits out of its logs, then the two queues.
@@ -48,7 +63,9 @@ pub fn requests<D: DatabaseRef<Error = SourceError>>(
         (requests::WITHDRAWAL_REQUEST_TYPE, requests::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
         (requests::CONSOLIDATION_REQUEST_TYPE, requests::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
     ] {
-        collected.push_request_with_type(kind, call(layer, environment, queue, Bytes::new())?);
+        let output = call(layer, environment, queue, Bytes::new())?
+            .ok_or_else(|| CallError::Refused(format!("system call to {queue} failed")))?;
+        collected.push_request_with_type(kind, output);
     }
     Ok(Some(collected))
 }
@@ -58,7 +75,7 @@ fn call<D: DatabaseRef<Error = SourceError>>(
     environment: &Environment,
     contract: Address,
     data: Bytes,
-) -> Result<Bytes, CallError> {
+) -> Result<Option<Bytes>, CallError> {
     let mut evm = machine(&mut *layer, environment.clone(), ());
     let done = evm.system_call(contract, data).map_err(|error| match error {
         EVMError::Database(error) => error.into(),
@@ -66,8 +83,43 @@ fn call<D: DatabaseRef<Error = SourceError>>(
     })?;
     drop(evm);
     layer.commit(done.state);
-    match done.result {
-        ExecutionResult::Success { output, .. } => Ok(output.into_data()),
-        _ => Err(CallError::Refused(format!("system call to {contract} failed"))),
+    Ok(match done.result {
+        ExecutionResult::Success { output, .. } => Some(output.into_data()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::testing::{MemoryState, environment};
+    use alloy_primitives::{B256, hex};
+
+    #[test]
+    fn the_dao_s_balances_move_in_the_fork_s_block_alone() {
+        let state = MemoryState::default().with_balance(dao::DRAINED_ACCOUNTS[3], 5);
+        let spec = ChainSpec { dao_fork_support: true, dao_fork_block: Some(10), ..ChainSpec::default() };
+        for (number, moved) in [(9, 0), (10, 5)] {
+            let mut layer = Layer::new(&state, SpecId::HOMESTEAD);
+            let header = Header { number, ..Header::default() };
+            begin(&mut layer, &environment(SpecId::HOMESTEAD), &spec, &header).expect("runs");
+            let refund = layer.basic_ref(dao::REFUND_CONTRACT).expect("reads").unwrap_or_default();
+            assert_eq!(refund.balance, U256::from(moved), "{number}");
+        }
+    }
+
+    #[test]
+    fn system_calls_write_what_later_calls_read_and_failures_are_passed_over() {
+        // Stores its data at slot 0; the history contract reverts.
+        let state = MemoryState::default()
+            .with_code(BEACON_ROOTS_ADDRESS, hex!("5f355f5500"))
+            .with_code(HISTORY_STORAGE_ADDRESS, hex!("5f5ffd"));
+        let mut layer = Layer::new(&state, SpecId::PRAGUE);
+        let root = B256::repeat_byte(7);
+        let header = Header { parent_beacon_block_root: Some(root), ..Header::default() };
+
+        begin(&mut layer, &environment(SpecId::PRAGUE), &ChainSpec::default(), &header).expect("runs");
+
+        assert_eq!(layer.storage_ref(BEACON_ROOTS_ADDRESS, U256::ZERO).expect("reads"), U256::from_be_bytes(root.0));
     }
 }

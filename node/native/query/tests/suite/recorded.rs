@@ -244,3 +244,58 @@ fn slots_of_an_account_come_in_pages() {
     let tenth = alloy_primitives::keccak256(B256::left_padding_from(&[9])).to_string();
     assert_eq!(slots[&tenth]["value"], chain.call("eth_getBlockByNumber", json!(["0x9", false]))["hash"]);
 }
+
+#[test]
+fn otterscan_is_told_about_transactions() {
+    let chain = Recorded::new();
+    let (mut created, mut failed) = (0, 0);
+    for (_, hash) in chain.transactions() {
+        let transaction = chain.call("eth_getTransactionByHash", json!([hash]));
+        let receipt = chain.call("eth_getTransactionReceipt", json!([hash]));
+
+        let nonce = number(&transaction["nonce"]);
+        let found = chain.call("ots_getTransactionBySenderAndNonce", json!([transaction["from"], nonce]));
+        assert_eq!(found, hash);
+        let calls = chain.call("ots_traceTransaction", json!([hash]));
+        assert_eq!((&calls[0]["from"], &calls[0]["depth"]), (&transaction["from"], &json!(0)));
+        if receipt["status"] == "0x0" {
+            failed += 1;
+            assert_eq!(chain.call("ots_getInternalOperations", json!([hash])), json!([]));
+        } else {
+            assert_eq!(chain.call("ots_getTransactionError", json!([hash])), json!("0x"));
+        }
+        let contract = &receipt["contractAddress"];
+        if !contract.is_null() && chain.call("ots_hasCode", json!([contract, "latest"])) == json!(true) {
+            let creator = chain.call("ots_getContractCreator", json!([contract]));
+            assert_eq!(creator, json!({"hash": hash, "creator": transaction["from"]}));
+            created += 1;
+        }
+    }
+    assert!(created > 0, "{created} created, {failed} failed");
+    assert_eq!(chain.call("ots_getContractCreator", json!([format!("0x{}", "11".repeat(20))])), Value::Null);
+}
+
+#[test]
+fn otterscan_gets_blocks_in_pages() {
+    let chain = Recorded::new();
+    for block in 1..=HEAD {
+        let whole = chain.call("eth_getBlockByNumber", json!([quantity(block), true]));
+        let count = whole["transactions"].as_array().unwrap().len();
+
+        let details = chain.call("ots_getBlockDetails", json!([quantity(block)]));
+        assert_eq!((&details["block"]["hash"], &details["block"]["transactionCount"]), (&whole["hash"], &json!(count)));
+        assert!(details["block"].get("transactions").is_none());
+        assert_eq!(chain.call("ots_getBlockDetailsByHash", json!([whole["hash"]])), details);
+
+        let mut hashes = Vec::new();
+        for page in 0..=count / 2 {
+            let page = chain.call("ots_getBlockTransactions", json!([quantity(block), page, 2]));
+            let transactions = page["fullblock"]["transactions"].as_array().unwrap();
+            assert_eq!(transactions.len(), page["receipts"].as_array().unwrap().len());
+            assert!(transactions.iter().all(|transaction| transaction["input"].as_str().unwrap().len() <= 10));
+            hashes.extend(transactions.iter().map(|transaction| transaction["hash"].clone()));
+        }
+        let expected = whole["transactions"].as_array().unwrap();
+        assert_eq!(hashes, expected.iter().map(|transaction| transaction["hash"].clone()).collect::<Vec<_>>());
+    }
+}

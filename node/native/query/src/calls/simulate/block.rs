@@ -75,7 +75,7 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
         let mut environment = self.environment(&header);
         block.overrides.apply_blob_base_fee(&mut environment.block)?;
         overrides::apply_state(block.state_overrides, &mut self.layer, &mut environment.precompiles)?;
-        system::begin(&mut self.layer, &environment, header.parent_beacon_block_root, parent_hash)?;
+        system::begin(&mut self.layer, &environment, self.ground.spec, &header)?;
 
         let outcome = self.calls(block.calls, &header, &environment)?;
         let withdrawals = self.finish(&mut header, &environment, &outcome, block.overrides.withdrawals)?;

@@ -43,7 +43,7 @@ pub fn block<D: DatabaseRef<Error = SourceError>>(
         entry.data("txHash", subject.block.body.transactions[index].tx_hash().as_slice());
         transaction_on(subject, index, &mut replay, tracer, entry.key("result"))?;
         entry.close();
-        Ok(())
+        tracer.check_room(out.len())
     })
 }
 

@@ -26,7 +26,7 @@ impl<D: DatabaseRef<Error = SourceError>> Replay<D> {
         let environment = Environment::of_block(spec, header);
         let mut layer = Layer::new(state, environment.cfg.spec);
         layer.set_block_hash(header.number.saturating_sub(1), header.parent_hash);
-        system::begin(&mut layer, &environment, header.parent_beacon_block_root, header.parent_hash)?;
+        system::begin(&mut layer, &environment, spec, header)?;
         Ok(Self { layer, environment, logs: 0 })
     }
 

@@ -57,6 +57,15 @@ impl<I: Growing> Timed<I> {
         self.stopped.take().map_or(Ok(()), Err)
     }
 
+    /// Refuse an answer that has grown to so many bytes, where that is too much.
+    pub fn check_room(&self, bytes: usize) -> Result<(), CallError> {
+        let limit = self.limits.bytes;
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(CallError::Refused(format!("the trace is larger than the response limit of {limit} bytes")))
+    }
+
     /// Give up where time or room is used up: the frame halts, and so does every frame above it.
     fn look(&mut self, interp: &mut Interpreter<EthInterpreter>) {
         self.steps = self.steps.wrapping_add(1);
@@ -69,9 +78,8 @@ impl<I: Growing> Timed<I> {
     }
 
     fn exceeded(&self) -> Option<CallError> {
-        let limit = self.limits.bytes;
-        if self.inner.size() > limit {
-            return Some(CallError::Refused(format!("the trace is larger than the response limit of {limit} bytes")));
+        if let Err(error) = self.check_room(self.inner.size()) {
+            return Some(error);
         }
         (Instant::now() > self.limits.until).then_some(CallError::Timeout(self.limits.time))
     }
