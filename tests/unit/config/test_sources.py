@@ -160,3 +160,10 @@ def test_all_contradictions_are_told_at_once() -> None:
 )
 def test_plain_uses_hold_together(flags: dict[str, Any]) -> None:
     contradictions.check(sources.resolve(flags, {}))
+
+
+def test_all_namespaces_are_those_that_have_a_meaning() -> None:
+    assert "debug" in contradictions.namespaces(("all",), dev=False)
+    assert not {"engine", "anvil"} & set(contradictions.namespaces(("all",), dev=False))
+    assert "anvil" in contradictions.namespaces(("all",), dev=True)
+    assert contradictions.namespaces(("eth",), dev=True) == ("eth",)

@@ -80,6 +80,14 @@ def test_no_text_gets_in_or_breaks_the_guard(text: str) -> None:
         jwt.verify(text, SECRET, NOW)
 
 
+def test_the_alphabet_is_that_of_urls_alone() -> None:
+    made = next(token for at in range(1000) if set("-_") & set(token := jwt.sign(SECRET, NOW + at / 1000)))
+
+    jwt.verify(made, SECRET, NOW)
+    with pytest.raises(jwt.BadToken, match="malformed"):
+        jwt.verify(made.replace("-", "+").replace("_", "/"), SECRET, NOW)
+
+
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=255))
 def test_a_token_with_one_byte_changed_is_refused(position: int, value: int) -> None:
     made = bytearray(jwt.sign(SECRET, NOW).encode())

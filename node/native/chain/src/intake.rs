@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844WithSidecar, Typed2718};
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
-use alloy_eips::eip4844::env_settings::EnvKzgSettings;
 use alloy_eips::eip7594::BlobTransactionSidecarVariant;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use rayon::prelude::*;
@@ -14,6 +13,10 @@ use stf::{Transaction, signature};
 
 /// A transaction as it travels: blobs of either proof form come with it.
 type Envelope = EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecarVariant>>;
+
+/// Tables that c-kzg may make beforehand: none. They cost seconds and a hundred megabytes, and only make cell proofs
+/// faster, which a node never computes for others. The first call in a process decides for all.
+const PRECOMPUTE: u64 = 0;
 
 /// Below this many a worker thread is not worth waking (recovery takes about 50 µs).
 const MIN_PER_THREAD: usize = 4;
@@ -108,7 +111,7 @@ fn part(envelope: Envelope) -> (Transaction, Option<BlobTransactionSidecarVarian
 /// Versioned hashes against commitments, proofs against blobs (EIP-4844 or EIP-7594 cell proofs).
 fn check_blobs(transaction: &Transaction, sidecar: &BlobTransactionSidecarVariant) -> Result<(), IntakeError> {
     let hashes = transaction.blob_versioned_hashes().unwrap_or_default();
-    sidecar.validate(hashes, EnvKzgSettings::Default.get()).map_err(|error| IntakeError::Blobs(error.to_string()))
+    sidecar.validate(hashes, c_kzg::ethereum_kzg_settings(PRECOMPUTE)).map_err(|error| IntakeError::Blobs(error.to_string()))
 }
 
 impl PoolTransaction {

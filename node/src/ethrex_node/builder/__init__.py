@@ -1,5 +1,5 @@
 """Payload building: which transactions, with which limits."""
 
-from .builder import Attributes, Builder, Settings
+from .builder import Attributes, Builder, Settings, TransactionsRefused, Withdrawal
 
-__all__ = ["Attributes", "Builder", "Settings"]
+__all__ = ["Attributes", "Builder", "Settings", "TransactionsRefused", "Withdrawal"]

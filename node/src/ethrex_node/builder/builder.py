@@ -48,6 +48,14 @@ class Attributes:
     gas_limit: int | None = None
 
 
+class TransactionsRefused(Exception):
+    """A transaction that was to be in a block cannot be in it, or not at its place."""
+
+    def __init__(self, transaction_hash: bytes) -> None:
+        super().__init__(f"transaction 0x{transaction_hash.hex()} cannot be executed at its place in the block")
+        self.transaction_hash = transaction_hash
+
+
 @dataclass(slots=True)
 class Builder:
     chain: Chain
@@ -62,12 +70,39 @@ class Builder:
             self.pool.drop(transaction_hash)
         return built
 
+    async def build_exactly(
+        self,
+        parent_hash: bytes,
+        attributes: Attributes,
+        transactions: list[_native.Transaction] | None,
+        extra_data: bytes | None,
+    ) -> _native.Built:
+        """
+        A block of just these, in this order (None: out of the pool, which is left as it is).
+
+        Raises `TransactionsRefused` where one of them cannot be in it.
+        """
+        offered = self.offer() if transactions is None else transactions
+        built = await self.chain.write(lambda: self._build(parent_hash, attributes, offered, extra_data))
+        if transactions is not None:
+            included = [one.hash for one in built.included]
+            left_out = [one for one in transactions if one.hash not in included]
+            if left_out:
+                raise TransactionsRefused(left_out[0].hash)
+            if included != [one.hash for one in transactions]:
+                raise TransactionsRefused(included[0])
+        return built
+
     def offer(self) -> list[_native.Transaction]:
         """The best of the pool, a few blocks' worth."""
         return list(_up_to(self.pool.best(), self.settings.gas_limit * OFFER_BLOCKS))
 
     def _build(
-        self, parent_hash: bytes, attributes: Attributes, candidates: list[_native.Transaction]
+        self,
+        parent_hash: bytes,
+        attributes: Attributes,
+        candidates: list[_native.Transaction],
+        extra_data: bytes | None = None,
     ) -> _native.Built:
         return self.chain.native.build(
             parent_hash,
@@ -79,7 +114,7 @@ class Builder:
             parent_beacon_root=attributes.parent_beacon_root,
             gas_limit=attributes.gas_limit or self.settings.gas_limit,
             exact_gas_limit=attributes.gas_limit is not None,
-            extra_data=self.settings.extra_data,
+            extra_data=self.settings.extra_data if extra_data is None else extra_data,
             max_blobs=self.settings.max_blobs,
         )
 

@@ -19,6 +19,7 @@ Check = Callable[[Settings, Given], Iterator[str]]
 NAMESPACES: Final = (
     "eth", "net", "web3", "debug", "txpool", "admin", "trace", "ots", "testing", "dev", "anvil", "evm", "hardhat", "rpc",
 )  # fmt: skip
+EVERY: Final = "all"  # the word for every namespace but the engine's
 DEV_NAMESPACES: Final = frozenset({"dev", "anvil", "evm", "hardhat"})
 EXTRA_DATA_BYTES: Final = 32
 
@@ -59,7 +60,7 @@ def _namespaces(settings: Settings, given: Given) -> Iterator[str]:
         for namespace in namespaces:
             if namespace == "engine":
                 yield f"{origin}: the engine namespace is served on --authrpc.port alone, behind its secret"
-            elif namespace not in NAMESPACES:
+            elif namespace not in (*NAMESPACES, EVERY):
                 yield f"{origin}: no namespace {namespace!r}{hint(namespace, NAMESPACES)}"
             elif namespace in DEV_NAMESPACES and not settings.dev:
                 yield f"{origin}: the namespace {namespace} has a meaning only with --dev"
@@ -93,6 +94,13 @@ def _extra_data(settings: Settings, given: Given) -> Iterator[str]:
         return
     if size > EXTRA_DATA_BYTES:
         yield f"{origin} has {size} bytes, at most {EXTRA_DATA_BYTES} are allowed"
+
+
+def namespaces(given: tuple[str, ...], *, dev: bool) -> tuple[str, ...]:
+    """What --http.api and --ws.api mean."""
+    if EVERY not in given:
+        return given
+    return tuple(one for one in NAMESPACES if dev or one not in DEV_NAMESPACES)
 
 
 def extra_data(text: str) -> bytes:

@@ -75,7 +75,7 @@ class Settings:
     http_addr: str = _option("http.addr", "127.0.0.1", "address of the JSON-RPC door")
     http_port: int = _port("http.port", 8545, "port of the JSON-RPC door; 0 takes a free one")
     http_api: tuple[str, ...] = _option(
-        "http.api", ("eth", "net", "web3"), "namespaces served over HTTP",
+        "http.api", ("eth", "net", "web3"), "namespaces served over HTTP; `all` for every one but engine",
         dev=("eth", "net", "web3", "debug", "txpool", "admin", "trace", "ots", "testing", "dev", "anvil", "evm"),
     )  # fmt: skip
     http_workers: int = _option(

@@ -131,6 +131,8 @@ def _encode(raw: bytes) -> bytes:
 
 
 def _decode(text: bytes) -> bytes:
+    if b"+" in text or b"/" in text:  # the other alphabet's, which the decoder would take beside this one's
+        raise BadToken("token is malformed")
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

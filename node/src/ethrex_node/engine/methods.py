@@ -136,21 +136,21 @@ async def get_payload_v2(engine: Engine, payload_id: PayloadId) -> dict[str, Any
 @METHODS.method("engine_getPayloadV3", raises=(errors.UnknownPayload, errors.UnsupportedFork))
 async def get_payload_v3(engine: Engine, payload_id: PayloadId) -> dict[str, Any]:
     """The payload that was built, of Cancun, its value and its blobs."""
-    return await _envelope(engine, await _take(engine, payload_id, (3,), ("cancun",)))
+    return await envelope(engine, await _take(engine, payload_id, (3,), ("cancun",)))
 
 
 @METHODS.method("engine_getPayloadV4", raises=(errors.UnknownPayload, errors.UnsupportedFork))
 async def get_payload_v4(engine: Engine, payload_id: PayloadId) -> dict[str, Any]:
     """The payload that was built, of Prague, its value, blobs and requests."""
     built = await _take(engine, payload_id, (3,), ("prague",))
-    return {**await _envelope(engine, built), "executionRequests": _hexes(built.requests or ())}
+    return {**await envelope(engine, built), "executionRequests": hexes(built.requests or ())}
 
 
 @METHODS.method("engine_getPayloadV5", raises=(errors.UnknownPayload, errors.UnsupportedFork))
 async def get_payload_v5(engine: Engine, payload_id: PayloadId) -> dict[str, Any]:
     """The payload that was built, of Osaka or later: its blobs come with cell proofs."""
     built = await _take(engine, payload_id, (3,), payloads.PRAGUE_ON[1:])
-    return {**await _envelope(engine, built), "executionRequests": _hexes(built.requests or ())}
+    return {**await envelope(engine, built), "executionRequests": hexes(built.requests or ())}
 
 
 @METHODS.method("engine_getPayloadBodiesByHashV1", raises=(errors.TooLarge,))
@@ -232,12 +232,13 @@ async def _payload(engine: Engine, built: parts.Built, version: int) -> orjson.F
     return orjson.Fragment(await asyncio.to_thread(engine.codec.block_to_payload, built.block, version))
 
 
-async def _envelope(engine: Engine, built: parts.Built) -> dict[str, Any]:
+async def envelope(engine: Engine, built: parts.Built) -> dict[str, Any]:
+    """A built payload with its value and blobs (getPayloadV3 and on)."""
     bundle = await asyncio.to_thread(
         lambda: {
-            "commitments": _hexes(built.commitments),
-            "proofs": _hexes(built.proofs),
-            "blobs": _hexes(built.blobs),
+            "commitments": hexes(built.commitments),
+            "proofs": hexes(built.proofs),
+            "blobs": hexes(built.blobs),
         }
     )
     return {
@@ -266,8 +267,9 @@ def _blob_v1(one: parts.Blob) -> dict[str, str]:
 
 
 def _blob_v2(one: parts.Blob) -> dict[str, Any]:
-    return {"blob": params.hex_data(one.blob), "proofs": _hexes(one.proofs)}
+    return {"blob": params.hex_data(one.blob), "proofs": hexes(one.proofs)}
 
 
-def _hexes(values: Sequence[bytes]) -> list[str]:
+def hexes(values: Sequence[bytes]) -> list[str]:
+    """As JSON has bytes."""
     return [params.hex_data(value) for value in values]

@@ -122,6 +122,14 @@ class Builder(Protocol):
         ...
 
 
+class ExactBuilder(Protocol):
+    async def build_exactly(
+        self, parent: bytes, attributes: Attributes, transactions: Sequence[bytes] | None, extra_data: bytes | None
+    ) -> Built:
+        """A block of just these transactions, in this order (None: out of the pool). Raises BlockInvalid."""
+        ...
+
+
 class Blobs(Protocol):
     async def blobs(self, versioned_hashes: Sequence[bytes]) -> Sequence[Blob | None]: ...
 

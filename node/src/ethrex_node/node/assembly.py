@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -27,13 +27,13 @@ from ..config import contradictions, genesis, networks, settings
 from ..config import dev as dev_config
 from ..dev import accounts as dev_accounts
 from ..dev import beacon, blobs, control, methods, producer, unlocked, wallet
-from ..engine import jwt
+from ..engine import jwt, testing
 from ..engine import methods as engine_methods
 from ..observe import admin, health, metrics, stall
 from ..pool import Account, Limits, Pool, Rules
 from ..pool.door import Door
 from ..pool.journal import Journal
-from ..rpc import parts, server, service, stats, workers
+from ..rpc import parts, server, service, stats, table, workers
 from ..rpc import settings as rpc_settings
 from . import consensus, figures
 
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 ENGINE_BODY_BYTES: Final = 128 << 20  # a payload may hold a block of 10 MiB as hex, and blobs beside it
 ENGINE_ANSWER_SECONDS: Final = 120.0
+EMPTY_BLOB: Final = bytes(131_072)
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
 SHANGHAI_ON: Final = frozenset({"Shanghai", "Cancun", "Prague"})
@@ -125,7 +126,8 @@ class Node:
         self.reader = self.native.reader(self._reader_settings())
         self.builder = self._builder()
         self.producer = self._producer() if wanted.dev else None
-        self.engine = None if wanted.dev else self._engine()
+        self.payloads = consensus.Payloads(self.builder)
+        self.engine = self._engine()
         self.rpc = service.Service(
             _native.snapshot_methods(),
             self.reader,
@@ -147,7 +149,7 @@ class Node:
             else None
         )
         self.workers: workers.Workers | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
         """Open the doors, the operators' first. Raises OSError where an address is taken, BadSecret, StartFailed."""
@@ -160,11 +162,14 @@ class Node:
         if restored:
             log.info("pool restored", extra={"transactions": restored})
         await self.rpc.start()
+        if self.producer is None:  # a dev chain drives itself
+            await self._listen_engine()
         await self._listen()
-        await self._listen_engine()
         if self.producer is not None:
             self._tasks.append(asyncio.create_task(self.producer.run()))
         self.health.phase = None
+        # The trusted setup of blobs takes a second to read; the first blob transaction shall not wait for it.
+        self._tasks.append(asyncio.create_task(asyncio.to_thread(_native.blob_to_kzg_commitment, EMPTY_BLOB)))
 
     async def _listen(self) -> None:
         """HTTP, with WebSocket on the same door or on one of its own; from worker processes where there are some."""
@@ -197,14 +202,12 @@ class Node:
                 websocket=True,
                 host=wanted.ws_addr or wanted.http_addr,
                 port=wanted.http_port if wanted.ws_port is None else wanted.ws_port,
-                namespaces=wanted.ws_api or rules.namespaces,
+                namespaces=contradictions.namespaces(wanted.ws_api or rules.namespaces, dev=wanted.dev),
             )
             await self.rpc.listen(own)
         self.url = f"http://{wanted.http_addr}:{port}"
 
     async def _listen_engine(self) -> None:
-        if self.engine is None:
-            return
         wanted = self.settings
         secret = jwt.load_secret(wanted.authrpc_jwtsecret or self.opened.folder / "jwt.hex")
         rules = rpc_settings.HttpSettings(
@@ -227,8 +230,7 @@ class Node:
         if self.workers is not None:
             await self.workers.stop()
         await self.rpc.stop(min(self.settings.shutdown_grace, 5.0))
-        if self.engine is not None:
-            await self.engine.close()
+        await self.engine.close()
         self.door.save()
         self._threads.shutdown(wait=True)
         await self.chain.write(self.native.sync)
@@ -266,18 +268,21 @@ class Node:
     def _engine(self) -> engine_methods.Engine:
         return engine_methods.Engine(
             consensus.Tree(self.chain, self.opened.genesis.config.get("terminalTotalDifficulty", 0)),
-            consensus.Payloads(self.builder),
+            self.payloads,
             consensus.PoolBlobs(self.pool),
             consensus.Codec(),
             version=CLIENT,
         )
 
     def _more(self) -> service.Groups:
-        if self.engine is not None:
-            return [(engine_methods.METHODS, self.engine)]
-        assert self.producer is not None, "a node is driven by a consensus client or drives itself"
-        levers = control.Control(self.producer, self.pool, wallet.Wallet(self.accounts))
-        return methods.groups(unlocked.Unlocked(levers, self.reader, self.identity))
+        more: list[tuple[table.Group, object]] = [
+            (engine_methods.METHODS, self.engine),
+            (testing.METHODS, testing.Testing(self.engine, self.payloads)),
+        ]
+        if self.producer is not None:
+            levers = control.Control(self.producer, self.pool, wallet.Wallet(self.accounts))
+            more += methods.groups(unlocked.Unlocked(levers, self.reader, self.identity))
+        return more
 
     def _pages(self) -> dict[str, server.PageHandler]:
         if self.producer is None:
@@ -286,7 +291,9 @@ class Node:
 
     def _http(self) -> rpc_settings.HttpSettings:
         wanted = self.settings
-        namespaces = (*wanted.http_api, *DEV_NAMESPACES) if wanted.dev else wanted.http_api
+        namespaces = contradictions.namespaces(wanted.http_api, dev=wanted.dev)
+        if wanted.dev:
+            namespaces += DEV_NAMESPACES
         return rpc_settings.HttpSettings(
             host=wanted.http_addr,
             port=wanted.http_port,

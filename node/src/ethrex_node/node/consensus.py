@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from ethrex_node import _native, builder, chain, pool
-from ethrex_node.builder.builder import Withdrawal
 from ethrex_node.engine import parts
 
 ZERO: Final = bytes(32)
@@ -145,31 +144,60 @@ def _list(body: bytes) -> bytes:
 class Payloads:
     """The builder as the Engine API asks for it."""
 
-    def __init__(self, builder: builder.Builder) -> None:
-        self._builder = builder
+    def __init__(self, made_by: builder.Builder) -> None:
+        self._builder = made_by
 
     async def build(self, parent: bytes, attributes: parts.Attributes) -> parts.Built:
-        wish = builder.Attributes(
-            timestamp=attributes.timestamp,
-            fee_recipient=attributes.fee_recipient,
-            prev_randao=attributes.prev_randao,
-            withdrawals=_withdrawals(attributes.withdrawals),
-            parent_beacon_root=attributes.parent_beacon_root,
-        )
-        built = await self._builder.build(parent, wish)
-        commitments, proofs, blobs = [], [], []
-        for transaction in built.included:
-            for blob, commitment, its_proofs in transaction.sidecar():
-                blobs.append(blob)
-                commitments.append(commitment)
-                proofs += its_proofs
-        requests = None if built.requests is None else tuple(built.requests)
-        return parts.Built(
-            built.block, attributes.timestamp, built.fees, requests, tuple(commitments), tuple(proofs), tuple(blobs)
-        )
+        return _told(await self._builder.build(parent, _wish(attributes)), attributes.timestamp)
+
+    async def build_exactly(
+        self,
+        parent: bytes,
+        attributes: parts.Attributes,
+        transactions: Sequence[bytes] | None,
+        extra_data: bytes | None,
+    ) -> parts.Built:
+        chosen = None if transactions is None else await asyncio.to_thread(_decoded, transactions)
+        try:
+            built = await self._builder.build_exactly(parent, _wish(attributes), chosen, extra_data)
+        except (builder.TransactionsRefused, _native.NativeError) as error:
+            raise parts.BlockInvalid(str(error)) from error
+        return _told(built, attributes.timestamp)
 
 
-def _withdrawals(given: tuple[parts.Withdrawal, ...] | None) -> tuple[Withdrawal, ...] | None:
+def _decoded(raw: Sequence[bytes]) -> list[_native.Transaction]:
+    found = []
+    for index, one in enumerate(_native.admit_transactions(list(raw))):
+        if isinstance(one, str):
+            raise parts.BlockInvalid(f"transaction {index}: {one}")
+        found.append(one)
+    return found
+
+
+def _wish(attributes: parts.Attributes) -> builder.Attributes:
+    return builder.Attributes(
+        timestamp=attributes.timestamp,
+        fee_recipient=attributes.fee_recipient,
+        prev_randao=attributes.prev_randao,
+        withdrawals=_withdrawals(attributes.withdrawals),
+        parent_beacon_root=attributes.parent_beacon_root,
+    )
+
+
+def _told(built: _native.Built, timestamp: int) -> parts.Built:
+    sidecars = [one for transaction in built.included for one in transaction.sidecar()]
+    return parts.Built(
+        built.block,
+        timestamp,
+        built.fees,
+        requests=None if built.requests is None else tuple(built.requests),
+        commitments=tuple(commitment for _, commitment, _ in sidecars),
+        proofs=tuple(proof for _, _, proofs in sidecars for proof in proofs),
+        blobs=tuple(blob for blob, _, _ in sidecars),
+    )
+
+
+def _withdrawals(given: tuple[parts.Withdrawal, ...] | None) -> tuple[builder.Withdrawal, ...] | None:
     if given is None:
         return None
     return tuple((one.index, one.validator, one.address, one.amount) for one in given)

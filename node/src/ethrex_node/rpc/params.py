@@ -112,6 +112,7 @@ _DECODERS: dict[Any, Decoder] = {
     int: integer,
     dict[str, Any]: mapping,
     list[Any]: array,
+    list[Data]: lambda value: [data(one) for one in array(value)],
     Any: lambda value: value,
 }
 
