@@ -111,7 +111,9 @@ fn part(envelope: Envelope) -> (Transaction, Option<BlobTransactionSidecarVarian
 /// Versioned hashes against commitments, proofs against blobs (EIP-4844 or EIP-7594 cell proofs).
 fn check_blobs(transaction: &Transaction, sidecar: &BlobTransactionSidecarVariant) -> Result<(), IntakeError> {
     let hashes = transaction.blob_versioned_hashes().unwrap_or_default();
-    sidecar.validate(hashes, c_kzg::ethereum_kzg_settings(PRECOMPUTE)).map_err(|error| IntakeError::Blobs(error.to_string()))
+    sidecar
+        .validate(hashes, c_kzg::ethereum_kzg_settings(PRECOMPUTE))
+        .map_err(|error| IntakeError::Blobs(error.to_string()))
 }
 
 impl PoolTransaction {

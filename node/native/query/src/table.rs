@@ -395,20 +395,8 @@ pub static METHODS: &[Method] = &[
         calls::parity::replay_block_transactions,
         "Run the transactions of a block again and record them.",
     ),
-    method(
-        "ots_getApiLevel",
-        &[],
-        Light,
-        calls::ots::get_api_level,
-        "The version of the Otterscan methods.",
-    ),
-    method(
-        "ots_hasCode",
-        &["address", "block?"],
-        Light,
-        calls::ots::has_code,
-        "Whether an account has code.",
-    ),
+    method("ots_getApiLevel", &[], Light, calls::ots::get_api_level, "The version of the Otterscan methods."),
+    method("ots_hasCode", &["address", "block?"], Light, calls::ots::has_code, "Whether an account has code."),
     method(
         "ots_getTransactionError",
         &["hash"],
