@@ -27,10 +27,10 @@ test-python:
 	@echo "== pytest"
 	@$(PYTHON) -m pytest --quiet
 	@echo "== conformance sample"
-	@$(PYTHON) scripts/conformance.py
+	@$(PYTHON) scripts/play_suites.py
 
 conformance: setup ## every case of the official suites that lie beside the checkout (some minutes)
-	@$(PYTHON) scripts/conformance.py --all
+	@$(PYTHON) scripts/play_suites.py --all
 
 checks: setup ## the gate: format, lint, types, layers, generated pages
 	@echo "== ruff"

@@ -11,10 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import third_party
+
 from ethrex_node.config import reference
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PAGES: Final[dict[str, Callable[[], str]]] = {"docs/reference/cli.md": reference.page}
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/cli.md": reference.page,
+    "THIRD_PARTY.md": third_party.page,
+}
 
 
 def stale() -> list[str]:
