@@ -57,6 +57,7 @@ fn kind(error: &StateError) -> &'static str {
         StateError::OpenReadOnly { .. } => "OpenReadOnly",
         StateError::SchemaNewer { .. } => "SchemaNewer",
         StateError::Foreign { .. } => "Foreign",
+        StateError::Unwritable { .. } => "Unwritable",
         StateError::Missing { .. } => "Missing",
         StateError::ReadOnly => "ReadOnly",
         StateError::Corrupt(_) => "Corrupt",

@@ -19,6 +19,9 @@ pub enum StateError {
     /// The folder holds something, and it is not ours.
     #[error("data folder {} holds {entry:?}, which is not this program's: choose an empty folder", path.display())]
     Foreign { path: PathBuf, entry: String },
+    /// The folder cannot be made or written.
+    #[error("data folder {} cannot be written: {error}", path.display())]
+    Unwritable { path: PathBuf, error: io::Error },
     /// Read-only opening found no database.
     #[error("no database in {}", path.display())]
     Missing { path: PathBuf },

@@ -18,7 +18,7 @@ const FRESH: [&str; 3] = ["lost+found", LOCK_FILE, "lock.mdb"];
 
 /// Make the folder if it is missing. A folder without a database must be empty.
 pub(crate) fn prepare(path: &Path) -> Result<(), StateError> {
-    fs::create_dir_all(path)?;
+    fs::create_dir_all(path).map_err(|error| unwritable(path, error))?;
     if path.join(DATA_FILE).exists() {
         return Ok(());
     }
@@ -29,6 +29,16 @@ pub(crate) fn prepare(path: &Path) -> Result<(), StateError> {
         }
     }
     Ok(())
+}
+
+fn unwritable(path: &Path, error: io::Error) -> StateError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::AlreadyExists => StateError::Unwritable { path: path.to_owned(), error },
+        _ => error.into(),
+    }
 }
 
 /// The writer's hold on the folder. It ends with this value, and when the process is killed.

@@ -30,6 +30,17 @@ fn a_folder_of_someone_else_is_refused_untouched() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("file"), "").unwrap();
+
+    for path in [folder.path().join("file"), folder.path().join("file/below"), "/sys/state-test".into()] {
+        let refused = Database::open(&path, &unsynced()).err();
+        assert!(matches!(refused, Some(StateError::Unwritable { path: named, .. }) if named == path), "{path:?}");
+    }
+}
+
+#[test]
 fn another_program_s_lmdb_is_refused() {
     let folder = Folder::new();
     edit_meta(&folder, "other", b"key", b"value");
