@@ -1,8 +1,8 @@
 """
 A node for one engine fixture, in this process: database, chain, Engine API and its HTTP door.
 
-All is the node's own but the few lines that tie the native chain to what the Engine API asks of it; no pool and no builder
-stand behind it, since fixtures only ask for judgement. One event loop a process runs in a thread of its own; a node lives
+All is the node's own, the ties between its parts too (``node.consensus``); no pool and no builder stand behind it, since
+fixtures only ask for judgement. One event loop a process runs in a thread of its own; a node lives
 between ``start`` and ``stop``, some milliseconds, and has a port and a database to itself.
 """
 
@@ -25,7 +25,9 @@ import orjson
 
 from conformance import state_check
 from ethrex_node import _native
+from ethrex_node.chain import Chain
 from ethrex_node.engine import jwt, methods, parts
+from ethrex_node.node import consensus
 from ethrex_node.rpc import dispatch, server, settings, stats, table
 
 T = TypeVar("T")
@@ -34,7 +36,6 @@ MAP_BYTES: Final = 64 << 20  # grows by itself where a test needs more
 BODY_BYTES: Final = 128 << 20  # a payload may hold a block of 10 MiB in hex
 STOP_SECONDS: Final = 5.0
 REQUEST_SECONDS: Final = 120.0
-ZERO: Final = bytes(32)
 
 
 class Client:
@@ -73,19 +74,22 @@ def node(genesis: bytes) -> Iterator[Client]:
 
 @dataclass(slots=True)
 class Running:
+    chain: Chain
     engine: methods.Engine
     door: server.Server
     threads: ThreadPoolExecutor
 
     @classmethod
-    async def start(cls, chain: _native.Chain, genesis: bytes) -> Running:
-        engine = methods.Engine(Tree(chain), NoPool(), NoPool(), Codec(), version="conformance")
+    async def start(cls, native: _native.Chain, genesis: bytes) -> Running:
+        merged_at = int(orjson.loads(genesis)["config"].get("terminalTotalDifficulty", 0))
+        tree = consensus.Tree(chain := Chain(native), merged_at)
+        engine = methods.Engine(tree, NoPool(), NoPool(), consensus.Codec(), version="conformance")
         rows = table.Table(_native.snapshot_methods())
         rows.add(methods.METHODS, engine)
         threads = ThreadPoolExecutor(1)
         dispatcher = dispatch.Dispatcher(
             rows,
-            chain.reader(),
+            native.reader(),
             rows.served(("engine", "eth")),
             limits := settings.Limits(body_bytes=BODY_BYTES, answer_seconds=REQUEST_SECONDS),
             counters=stats.Stats([row.name for row in rows.rows]),
@@ -95,89 +99,13 @@ class Running:
             dispatcher, settings.HttpSettings(port=0, limits=limits), authorize=jwt.guard(SECRET, time.time)
         )
         await door.start()
-        return cls(engine, door, threads)
+        return cls(chain, engine, door, threads)
 
     async def stop(self) -> None:
         await self.door.stop(STOP_SECONDS)
         await self.engine.close()
         self.threads.shutdown()
-
-
-class Tree:
-    """The native chain as the Engine API's block tree."""
-
-    def __init__(self, chain: _native.Chain) -> None:
-        self._chain = chain
-
-    def fork(self, timestamp: int) -> str:
-        return self._chain.next_block(timestamp).fork.lower()
-
-    def head(self) -> parts.Known:
-        head = self._chain.head()
-        return parts.Known(head.number, head.hash, head.parent_hash, head.timestamp)
-
-    def finalized(self) -> parts.Known | None:
-        return None
-
-    async def known(self, block_hash: bytes) -> parts.Known | None:
-        facts = self._chain.block_facts(block_hash)
-        if facts is None:
-            return None
-        number, timestamp, _, _ = facts
-        return parts.Known(number, block_hash, self._parent(block_hash), timestamp)
-
-    def _parent(self, block_hash: bytes) -> bytes:
-        block = self._chain.block(block_hash)
-        assert block is not None, "a block that is known has its content"
-        parent: bytes = _native.rlp_decode(block)[0][0]
-        return parent
-
-    async def canonical_hash(self, number: int) -> bytes | None:
-        return self._chain.canonical_hash(number)
-
-    async def is_ancestor(self, ancestor: bytes, block_hash: bytes) -> bool:
-        while block_hash not in (ancestor, ZERO):
-            block_hash = self._parent(block_hash)
-        return block_hash == ancestor
-
-    async def execute(self, block: bytes) -> None:
-        try:
-            await asyncio.to_thread(self._chain.execute, block)
-        except _native.BlockInvalid as error:
-            raise parts.BlockInvalid(str(error.args[1])) from error
-        except _native.UnknownParent as error:
-            raise parts.UnknownParent(str(error)) from error
-
-    async def set_head(self, head: bytes, safe: bytes, finalized: bytes) -> None:
-        await asyncio.to_thread(self._chain.set_head, head, safe, finalized)
-
-    async def block(self, block_hash: bytes) -> bytes | None:
-        return self._chain.block(block_hash)
-
-    async def body(self, block_hash: bytes) -> bytes | None:
-        block = self._chain.block(block_hash)
-        return None if block is None else _native.rlp_encode(_native.rlp_decode(block)[1:])
-
-
-class Codec:
-    """The native codec, with its refusals as the Engine API knows them."""
-
-    block_to_payload = staticmethod(_native.block_to_payload)
-    block_to_payload_body = staticmethod(_native.block_to_payload_body)
-
-    def payload_to_block(
-        self,
-        version: int,
-        payload: bytes,
-        versioned_hashes: list[bytes] | None,
-        parent_beacon_root: bytes | None,
-        requests: list[bytes] | None,
-        /,
-    ) -> tuple[bytes, bytes]:
-        try:
-            return _native.payload_to_block(version, payload, versioned_hashes, parent_beacon_root, requests)
-        except _native.PayloadInvalid as error:
-            raise parts.PayloadInvalid(*error.args) from error
+        self.chain.close()
 
 
 class NoPool:

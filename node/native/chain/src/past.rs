@@ -1,7 +1,7 @@
 //! The tries of a block below the head: the head's tries with the old values of the blocks above applied in memory.
 //!
 //! Old trie nodes are not kept on disk; the values are (history). The cost grows with the number of keys changed since,
-//! and what is computed is checked against the block's own root by whoever asked.
+//! and whoever asks checks `root` against the block's own.
 
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{B256, U256};
@@ -18,6 +18,8 @@ pub struct Past {
     pub number: u64,
     pub head: B256,
     pub accounts: Trie,
+    /// Root of `accounts`.
+    pub root: B256,
     storage: HashMap<B256, Trie>,
     /// What takes the database's nodes back to this block.
     pub nodes: NodeWrites,
@@ -38,9 +40,9 @@ impl Past {
         let mut accounts = tries.accounts.clone();
         let mut log = NodeLog::new();
         accounts.update(updates, &Accounts { nodes: snapshot.account_nodes()?, at_head: true }, &mut log)?;
-        accounts.root(&mut log);
+        let root = accounts.root(&mut log);
         nodes.accounts = log.into_sorted();
-        Ok(Self { number, head, accounts, storage, nodes })
+        Ok(Self { number, head, accounts, root, storage, nodes })
     }
 
     /// The storage trie of an account at this block.

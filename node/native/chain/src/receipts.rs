@@ -2,9 +2,9 @@
 //!
 //! An RLP list of [type, status or state root, cumulative gas, logs].
 
-use alloy_consensus::{Eip658Value, ReceiptWithBloom, TxReceipt, TxType, Typed2718};
-use alloy_primitives::{Bytes, Log};
-use alloy_rlp::{Decodable, Encodable, Header};
+use alloy_consensus::{TxReceipt, Typed2718};
+use alloy_primitives::Bytes;
+use alloy_rlp::{Encodable, Header};
 use stf::Receipt;
 
 /// Encode the receipts of one block.
@@ -34,27 +34,29 @@ fn item(receipt: &Receipt, out: &mut Vec<u8>) {
     }
 }
 
-/// Decode the receipts of one block; their blooms are computed.
-pub fn decode(mut bytes: &[u8]) -> alloy_rlp::Result<Vec<Receipt>> {
-    let mut items = Header::decode_bytes(&mut bytes, true)?;
-    let mut receipts = Vec::new();
-    while !items.is_empty() {
-        let mut fields = Header::decode_bytes(&mut items, true)?;
-        let kind = TxType::try_from(u8::decode(&mut fields)?)
-            .map_err(|_| alloy_rlp::Error::Custom("a receipt of an unknown type"))?;
-        let status = Eip658Value::decode(&mut fields)?;
-        let cumulative_gas_used = u64::decode(&mut fields)?;
-        let logs = Vec::<Log>::decode(&mut fields)?;
-        let receipt = alloy_consensus::Receipt { status, cumulative_gas_used, logs };
-        receipts.push(Receipt::from_typed(kind, ReceiptWithBloom::from(receipt)));
-    }
-    Ok(receipts)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{Address, B256, LogData};
+    use alloy_consensus::{Eip658Value, ReceiptWithBloom, TxType};
+    use alloy_primitives::{Address, B256, Log, LogData};
+    use alloy_rlp::Decodable;
+
+    /// The inverse of [`encode`]: readers do not decode receipts, they read them in place (crate `query`).
+    fn decode(mut bytes: &[u8]) -> alloy_rlp::Result<Vec<Receipt>> {
+        let mut items = Header::decode_bytes(&mut bytes, true)?;
+        let mut receipts = Vec::new();
+        while !items.is_empty() {
+            let mut fields = Header::decode_bytes(&mut items, true)?;
+            let kind = TxType::try_from(u8::decode(&mut fields)?)
+                .map_err(|_| alloy_rlp::Error::Custom("a receipt of an unknown type"))?;
+            let status = Eip658Value::decode(&mut fields)?;
+            let cumulative_gas_used = u64::decode(&mut fields)?;
+            let logs = Vec::<Log>::decode(&mut fields)?;
+            let receipt = alloy_consensus::Receipt { status, cumulative_gas_used, logs };
+            receipts.push(Receipt::from_typed(kind, ReceiptWithBloom::from(receipt)));
+        }
+        Ok(receipts)
+    }
 
     #[test]
     fn receipts_come_back_as_they_were() {

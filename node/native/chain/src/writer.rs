@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use alloy_consensus::Typed2718;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::map::HashMap;
-use alloy_primitives::{Address, B256, U256};
-use state::{BlockRef, Database, Snapshot, StateError};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use state::{BadBlock, BlockRef, Database, Snapshot, StateError};
 use stf::{Block, BlockError, ChainSpec, Header, ommers};
 
 use crate::codes::CodeCache;
@@ -79,10 +79,16 @@ impl Chain {
         })
     }
 
-    /// Execute a block on its parent and check it against its header. The result is a candidate until `set_head`.
+    /// Execute a block on its parent and check it against its header. The result is a candidate until `set_head`. A
+    /// block that breaks a rule is kept apart with the reason.
     pub fn execute(&mut self, rlp: &[u8]) -> Result<Header, ChainError> {
         let block = stf::decode_block(rlp).map_err(ChainError::Undecodable)?;
-        self.execute_block(block, None)
+        let executed = self.execute_block(block, None);
+        if let Err(ChainError::Invalid { number, hash, reason }) = &executed {
+            let (rlp, reason) = (Bytes::copy_from_slice(rlp), reason.to_string());
+            self.database.add_bad_block(&BadBlock { number: *number, hash: *hash, rlp, reason })?;
+        }
+        executed
     }
 
     /// As `execute`, for a decoded block; `senders` where they are known already.
@@ -243,14 +249,23 @@ impl Chain {
         Ok(())
     }
 
-    /// A block that was canonical once: make a candidate of it again.
+    /// A branch that was canonical once: make candidates of its blocks again, oldest first. A branch may be long, so
+    /// its start is looked for before anything is executed.
     fn revive(&mut self, snapshot: &Snapshot, number: u64, hash: &B256) -> Result<(), ChainError> {
-        let missing = ChainError::UnknownBlock(*hash);
-        let header = snapshot.header(number, hash)?.ok_or(missing)?;
-        let body = snapshot.body_rlp(number, hash)?.ok_or(ChainError::UnknownBlock(*hash))?;
-        let block = stored::block(header, body)?;
-        let senders = snapshot.senders(number, hash)?;
-        self.execute_block(block, senders).map(|_| ())
+        let mut branch = Vec::new();
+        let mut at = BlockRef { number, hash: *hash };
+        while !self.layers.contains_key(&at.hash) && snapshot.canonical_hash(at.number)? != Some(at.hash) {
+            let header = snapshot.header(at.number, &at.hash)?.ok_or(ChainError::UnknownBlock(at.hash))?;
+            let below = at.number.checked_sub(1).ok_or(ChainError::UnknownBlock(at.hash))?;
+            branch.push(at);
+            at = BlockRef { number: below, hash: header.parent_hash };
+        }
+        for BlockRef { number, hash } in branch.into_iter().rev() {
+            let header = snapshot.header(number, &hash)?.ok_or(ChainError::UnknownBlock(hash))?;
+            let body = snapshot.body_rlp(number, &hash)?.ok_or(ChainError::UnknownBlock(hash))?;
+            self.execute_block(stored::block(header, body)?, snapshot.senders(number, &hash)?)?;
+        }
+        Ok(())
     }
 
     fn past(&mut self, snapshot: &Snapshot, number: u64) -> Result<Arc<Past>, ChainError> {
@@ -258,6 +273,7 @@ impl Chain {
             return Ok(past.clone());
         }
         let past = Arc::new(Past::new(snapshot, &self.tries, number, self.tip.hash)?);
+        check_past(snapshot, &past)?;
         self.past = Some(past.clone());
         Ok(past)
     }
@@ -319,15 +335,14 @@ impl Chain {
         }
     }
 
-    /// Hashes of a block's transactions; empty where the block is not held.
-    pub fn transaction_hashes(&self, hash: &B256) -> Result<Vec<B256>, ChainError> {
+    /// RLP of a block's body (transactions, ommers, withdrawals), as it is kept.
+    pub fn body(&self, hash: &B256) -> Result<Option<Bytes>, ChainError> {
         if let Some(layer) = self.layers.get(hash) {
-            return Ok(layer.stored.transaction_hashes.clone());
+            return Ok(Some(layer.stored.body.clone()));
         }
-        let block = self.block(hash)?;
-        Ok(block.map_or_else(Vec::new, |block| {
-            block.body.transactions.iter().map(|transaction| *transaction.tx_hash()).collect()
-        }))
+        let snapshot = self.database.snapshot()?;
+        let Some(number) = snapshot.number_of(hash)? else { return Ok(None) };
+        Ok(snapshot.body_rlp(number, hash)?.map(Bytes::copy_from_slice))
     }
 
     /// The transactions of a block as the pool holds them; blob transactions are left out, their blobs are gone.
@@ -342,15 +357,23 @@ impl Chain {
             .collect();
         Ok(intake::admit(&raw).into_iter().flatten().collect())
     }
-
-    /// Hashes of the candidates that are held.
-    pub fn candidates(&self) -> Vec<B256> {
-        self.layers.keys().copied().collect()
-    }
 }
 
 fn canonical_above(snapshot: &Snapshot, base: u64, head: u64) -> Result<Vec<B256>, ChainError> {
     (base + 1..=head).map(|number| Ok(snapshot.canonical_hash(number)?.unwrap_or_default())).collect()
+}
+
+/// What was taken back in memory must be the state that the block's own header names. After writes past the blocks
+/// (a marked chain) headers no longer say what the state is.
+fn check_past(snapshot: &Snapshot, past: &Past) -> Result<(), ChainError> {
+    let hash = snapshot.canonical_hash(past.number)?.unwrap_or_default();
+    let header = snapshot.header(past.number, &hash)?.ok_or(ChainError::UnknownBlock(hash))?;
+    if past.root != header.state_root && !snapshot.is_marked()? {
+        let what =
+            format!("the history leads to root {} at block {}, not {}", past.root, past.number, header.state_root);
+        return Err(StateError::Corrupt(what).into());
+    }
+    Ok(())
 }
 
 fn read_tip(snapshot: &Snapshot) -> Result<Tip, ChainError> {

@@ -33,6 +33,7 @@ pub struct Head {
     pub timestamp: u64,
     pub gas_limit: u64,
     pub gas_used: u64,
+    pub total_difficulty: u128,
 }
 
 /// What the next block on the head would be like, if it came at a certain time.
@@ -44,6 +45,16 @@ pub struct NextBlock {
     pub base_fee_per_gas: u64,
     pub blob_base_fee: u128,
     pub max_blobs: u64,
+}
+
+/// A block that is held.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct BlockFacts {
+    pub number: u64,
+    pub timestamp: u64,
+    pub parent_hash: Py<PyBytes>,
+    pub total_difficulty: u128,
+    pub canonical: bool,
 }
 
 /// What became of an import.
@@ -100,6 +111,7 @@ impl Chain {
             timestamp: tip.header.timestamp,
             gas_limit: tip.header.gas_limit,
             gas_used: tip.header.gas_used,
+            total_difficulty: u128::try_from(tip.total_difficulty).unwrap_or(u128::MAX),
         })
     }
 
@@ -215,20 +227,21 @@ impl Chain {
         Ok(found.map(|hash| py_bytes(py, &hash.0)))
     }
 
-    /// Whether a block is held: candidate, canonical or unwound.
-    fn is_known(&self, block: &[u8]) -> PyResult<bool> {
+    /// What is known of a block that is held: candidate, canonical or unwound.
+    fn block_facts(&self, py: Python<'_>, block: &[u8]) -> PyResult<Option<BlockFacts>> {
         let block = hash(block, "block")?;
-        Ok(self.settled()?.header(&block).map_err(to_python)?.is_some())
-    }
-
-    /// (number, timestamp, total difficulty, canonical) of a block that is held.
-    fn block_facts(&self, block: &[u8]) -> PyResult<Option<(u64, u64, u128, bool)>> {
-        let block = hash(block, "block")?;
-        let chain = self.settled()?;
-        let Some((header, difficulty)) = chain.header(&block).map_err(to_python)? else { return Ok(None) };
-        let canonical = chain.is_canonical(&block).map_err(to_python)?;
-        let difficulty = u128::try_from(difficulty).unwrap_or(u128::MAX);
-        Ok(Some((header.number, header.timestamp, difficulty, canonical)))
+        let found = py.detach(|| -> PyResult<_> {
+            let chain = self.settled()?;
+            let Some((header, difficulty)) = chain.header(&block).map_err(to_python)? else { return Ok(None) };
+            Ok(Some((header, difficulty, chain.is_canonical(&block).map_err(to_python)?)))
+        })?;
+        Ok(found.map(|(header, difficulty, canonical)| BlockFacts {
+            number: header.number,
+            timestamp: header.timestamp,
+            parent_hash: py_bytes(py, &header.parent_hash.0),
+            total_difficulty: u128::try_from(difficulty).unwrap_or(u128::MAX),
+            canonical,
+        }))
     }
 
     /// The RLP of a block that is held.
@@ -238,11 +251,23 @@ impl Chain {
         Ok(found.map(|block| py_bytes(py, &alloy_rlp::encode(&block))))
     }
 
-    /// Hashes of a block's transactions.
+    /// RLP of the body of a block that is held: transactions, ommers, withdrawals.
+    fn body(&self, py: Python<'_>, block: &[u8]) -> PyResult<Option<Py<PyBytes>>> {
+        let block = hash(block, "block")?;
+        let found = py.detach(|| self.settled()?.body(&block).map_err(to_python))?;
+        Ok(found.map(|body| py_bytes(py, &body)))
+    }
+
+    /// Hashes of the transactions of a stored block, as they are kept beside it; empty where it is not stored. Does
+    /// not wait for the writer.
     fn transaction_hashes(&self, py: Python<'_>, block: &[u8]) -> PyResult<Hashes> {
         let block = hash(block, "block")?;
-        let found = py.detach(|| self.settled()?.transaction_hashes(&block).map_err(to_python))?;
-        Ok(hashes(py, &found))
+        let found = py.detach(|| -> Result<_, state::StateError> {
+            let snapshot = self.database.snapshot()?;
+            let Some(number) = snapshot.number_of(&block)? else { return Ok(None) };
+            snapshot.transaction_hashes(number, &block)
+        });
+        Ok(hashes(py, &found.map_err(storage)?.unwrap_or_default()))
     }
 
     /// The transactions of a block as the pool holds them, blob transactions left out (their blobs are gone).
@@ -282,6 +307,8 @@ impl Chain {
     }
 }
 
+/// Nobody waits for the writer's lock with the GIL in hand: the writer takes the GIL under its lock to make an
+/// exception, and the two would wait for each other. Callers detach first.
 impl Chain {
     fn lock(&self) -> MutexGuard<'_, chain::Chain> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

@@ -29,6 +29,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<chain::Head>()?;
     module.add_class::<chain::NextBlock>()?;
     module.add_class::<chain::ImportReport>()?;
+    module.add_class::<chain::BlockFacts>()?;
     module.add_class::<chain::Built>()?;
     module.add_class::<patch::Patch>()?;
     module.add_class::<reader::Reader>()?;

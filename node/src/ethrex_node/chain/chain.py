@@ -3,7 +3,7 @@ The chain of this node: executes blocks as candidates and moves the head.
 
 All writes go through one thread, one at a time: the native core holds the database and lets go of the GIL while it
 works. Listeners hear of a new head on the event loop, after it is committed. Which head to choose is not known here:
-that is the consensus client's word (``engine``), the dev producer's (``dev``) or an import's.
+that is the consensus client's word (``engine``) or the dev producer's (``dev``).
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from .. import _native
 from . import errors
-from .invalid import BadBlock, InvalidBlocks
 
 T = TypeVar("T")
 ZERO_HASH = bytes(32)
@@ -40,37 +39,23 @@ class Chain:
     def __init__(self, native: _native.Chain) -> None:
         self.native = native
         self.head = native.head()
-        self.invalid = InvalidBlocks()
         self.listeners: list[Callable[[HeadChange], None]] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._order = asyncio.Lock()
 
-    async def execute(self, block: bytes, block_hash: bytes, parent_hash: bytes) -> None:
+    async def execute(self, block: bytes) -> None:
         """
         Execute a block on its parent and check it. It is a candidate then, known to `set_head`.
 
-        Raises `BlockRejected`, `ParentUnknown`. A child of a bad block is bad without being looked at.
+        Raises `BlockRejected` (the block and the reason are kept for `debug_getBadBlocks`), `ParentUnknown`. What
+        descends from a bad block is for the caller to remember (``engine.memory``).
         """
-        self._check_ancestor(block_hash, parent_hash)
         try:
             await self.write(lambda: self.native.execute(block))
         except _native.BlockInvalid as error:
-            kind, message, _ = error.args
-            latest_valid = parent_hash if self.native.is_known(parent_hash) else ZERO_HASH
-            self.invalid.add(BadBlock(block_hash, block, kind, message, latest_valid))
-            raise errors.BlockRejected(kind, message, block_hash, latest_valid) from None
+            raise errors.BlockRejected(*error.args) from None
         except _native.UnknownParent as error:
-            raise errors.ParentUnknown(error.args[0], error.args[1]) from None
-
-    def _check_ancestor(self, block_hash: bytes, parent_hash: bytes) -> None:
-        own = self.invalid.get(block_hash)
-        if own is not None:
-            raise errors.BlockRejected(own.kind, own.message, block_hash, own.latest_valid)
-        bad = self.invalid.get(parent_hash)
-        if bad is not None:
-            message = f"links to previously rejected block 0x{parent_hash.hex()}: {bad.message}"
-            self.invalid.add(BadBlock(block_hash, b"", bad.kind, message, bad.latest_valid))
-            raise errors.BlockRejected(bad.kind, message, block_hash, bad.latest_valid)
+            raise errors.ParentUnknown(*error.args) from None
 
     async def set_head(self, head: bytes, safe: bytes = ZERO_HASH, finalized: bytes = ZERO_HASH) -> HeadChange:
         """Commit the branch that ends in `head`, take back what is not below it, tell the listeners."""
@@ -97,14 +82,6 @@ class Chain:
     def is_marked(self) -> bool:
         """Whether the state was written past the blocks, or a block holds a transaction that nobody signed."""
         return self.native.is_marked()
-
-    async def import_blocks(self, chunk: bytes) -> _native.ImportReport:
-        """Append blocks (concatenated RLP) to the head; stops at the first bad one and says which."""
-        before = self.head.number
-        report = await self.write(lambda: self.native.import_blocks(chunk))
-        applied = [self.native.canonical_hash(number) for number in range(before + 1, self.native.head().number + 1)]
-        self._announce([], [block_hash for block_hash in applied if block_hash is not None])
-        return report
 
     def _announce(self, reverted: Sequence[bytes], applied: Sequence[bytes], rewound: bool = False) -> HeadChange:
         self.head = self.native.head()

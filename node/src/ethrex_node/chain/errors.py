@@ -2,7 +2,7 @@
 What the chain says no to.
 
 ChainError
-+ BlockRejected    never: the block, or one it stands on, breaks a rule
++ BlockRejected    never: the block breaks a rule
 + ParentUnknown    come again when the parent is here
 """
 
@@ -12,11 +12,11 @@ class ChainError(Exception):
 
 
 class BlockRejected(ChainError):
-    """`kind` names the rule; `latest_valid` is the hash of the nearest ancestor that is good."""
+    """`kind` names the rule."""
 
-    def __init__(self, kind: str, message: str, block_hash: bytes, latest_valid: bytes) -> None:
+    def __init__(self, kind: str, message: str, block_hash: bytes) -> None:
         super().__init__(message)
-        self.kind, self.block_hash, self.latest_valid = kind, block_hash, latest_valid
+        self.kind, self.block_hash = kind, block_hash
 
 
 class ParentUnknown(ChainError):

@@ -1,14 +1,9 @@
 """
-The chain, the builder and the pool as the Engine API asks for them (``engine.parts``).
-
-A consensus client asks for parents and ancestors at each slot; the block tree here remembers the parents it has seen,
-and steps through blocks only where a branch has left the canonical chain.
-"""
+The chain, the builder and the pool as the Engine API asks for them (``engine.parts``)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,129 +11,74 @@ from ethrex_node import _native, builder, chain, pool
 from ethrex_node.engine import parts
 
 ZERO: Final = bytes(32)
-PARENTS_KEPT: Final = 4096
-HASH_BYTES: Final = 32
-
-
-def header_span(block: bytes) -> tuple[int, int, int]:
-    """Where a block's header lies: start, start of its fields, end. The block is a list that begins with it."""
-    start = _payload(block, 0)[0]
-    fields, end = _payload(block, start)
-    return start, fields, end
-
-
-def _payload(data: bytes, at: int) -> tuple[int, int]:
-    """Start and end of what the list at this place holds."""
-    first = data[at]
-    if first < 0xC0:
-        raise ValueError(f"byte {at} begins no list")
-    if first <= 0xF7:
-        return at + 1, at + 1 + first - 0xC0
-    width = first - 0xF7
-    start = at + 1 + width
-    return start, start + int.from_bytes(data[at + 1 : start], "big")
 
 
 class Tree:
-    """The block tree. `merged_at` is the chain's terminal total difficulty."""
+    """The block tree. `merged_at` is the chain's terminal total difficulty. What may wait for the writer is asked off the loop."""
 
     def __init__(self, chain: chain.Chain, merged_at: int) -> None:
         self._chain = chain
         self._native = chain.native
         self._merged_at = merged_at
-        self._parents: OrderedDict[bytes, bytes] = OrderedDict()
-        self._finalized: bytes | None = None
+        self._finalized: parts.Known | None = None
 
     def fork(self, timestamp: int) -> str:
         return self._native.next_block(timestamp).fork.lower()
 
     def head(self) -> parts.Known:
         head = self._chain.head
-        return parts.Known(head.number, head.hash, head.parent_hash, head.timestamp, self._is_work(head.hash))
+        return parts.Known(
+            head.number, head.hash, head.parent_hash, head.timestamp, head.total_difficulty < self._merged_at
+        )
 
     def finalized(self) -> parts.Known | None:
-        return None if self._finalized is None else self._known(self._finalized)
+        return self._finalized
 
     async def known(self, block_hash: bytes) -> parts.Known | None:
-        return self._known(block_hash)
-
-    def _known(self, block_hash: bytes) -> parts.Known | None:
-        facts = self._native.block_facts(block_hash)
+        facts = await self._facts(block_hash)
         if facts is None:
             return None
-        number, timestamp, difficulty, _ = facts
-        return parts.Known(number, block_hash, self._parent(block_hash), timestamp, difficulty < self._merged_at)
+        work = facts.total_difficulty < self._merged_at
+        return parts.Known(facts.number, block_hash, facts.parent_hash, facts.timestamp, work)
 
-    def _is_work(self, block_hash: bytes) -> bool:
-        facts = self._native.block_facts(block_hash)
-        return facts is not None and facts[2] < self._merged_at
-
-    def _parent(self, block_hash: bytes) -> bytes:
-        found = self._parents.get(block_hash)
-        if found is None:
-            block = self._native.block(block_hash)
-            assert block is not None, "a block that is known has its content"
-            found = self._remember(block_hash, block)
-        return found
-
-    def _remember(self, block_hash: bytes, block: bytes) -> bytes:
-        fields = header_span(block)[1]
-        parent = block[fields + 1 : fields + 1 + HASH_BYTES]
-        self._parents[block_hash] = parent
-        if len(self._parents) > PARENTS_KEPT:
-            self._parents.popitem(last=False)
-        return parent
+    async def _facts(self, block_hash: bytes) -> _native.BlockFacts | None:
+        return await asyncio.to_thread(self._native.block_facts, block_hash)
 
     async def canonical_hash(self, number: int) -> bytes | None:
         return self._native.canonical_hash(number)
 
     async def is_ancestor(self, ancestor: bytes, block_hash: bytes) -> bool:
-        sought = self._native.block_facts(ancestor)
+        sought = await self._facts(ancestor)
         if sought is None:
             return False
         while True:
-            facts = self._native.block_facts(block_hash)
-            if facts is None or facts[0] < sought[0]:
+            facts = await self._facts(block_hash)
+            if facts is None or facts.number < sought.number:
                 return False
-            if facts[3]:  # canonical from here on down
-                return self._native.canonical_hash(sought[0]) == ancestor
+            if facts.canonical:  # from here on down
+                return self._native.canonical_hash(sought.number) == ancestor
             if block_hash == ancestor:
                 return True
-            block_hash = self._parent(block_hash)
+            block_hash = facts.parent_hash
 
     async def execute(self, block: bytes) -> None:
-        start, fields, end = header_span(block)
-        block_hash = _native.keccak256(block[start:end])
         try:
-            await self._chain.execute(block, block_hash, block[fields + 1 : fields + 1 + HASH_BYTES])
+            await self._chain.execute(block)
         except chain.BlockRejected as error:
             raise parts.BlockInvalid(str(error)) from error
         except chain.ParentUnknown as error:
             raise parts.UnknownParent(str(error)) from error
-        self._remember(block_hash, block)
 
     async def set_head(self, head: bytes, safe: bytes, finalized: bytes) -> None:
         await self._chain.set_head(head, safe, finalized)
         if finalized != ZERO:
-            self._finalized = finalized
+            self._finalized = await self.known(finalized)
 
     async def block(self, block_hash: bytes) -> bytes | None:
         return await asyncio.to_thread(self._native.block, block_hash)
 
     async def body(self, block_hash: bytes) -> bytes | None:
-        block = await self.block(block_hash)
-        if block is None:
-            return None
-        end = header_span(block)[2]
-        return _list(block[end:])
-
-
-def _list(body: bytes) -> bytes:
-    """RLP of a list with these encoded items."""
-    if len(body) < 56:
-        return bytes([0xC0 + len(body)]) + body
-    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
-    return bytes([0xF7 + len(size)]) + size + body
+        return await asyncio.to_thread(self._native.body, block_hash)
 
 
 class Payloads:
