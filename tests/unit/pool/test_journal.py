@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from ethrex_node.pool import journal as journals
 from ethrex_node.pool.journal import Journal
 
 
@@ -48,3 +51,17 @@ def test_rewrite_replaces_and_appends_go_on(tmp_path: Path) -> None:
     journal.close()
 
     assert journal.load() == [b"kept", b"new"]
+
+
+def test_it_asks_to_be_written_anew_when_much_was_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "REWRITE_BYTES", 100)
+    journal = Journal(tmp_path / "pool.journal")
+    journal.append([bytes(50)])
+    assert not journal.is_due
+
+    journal.append([bytes(50)])
+    assert journal.is_due
+    journal.rewrite([b"kept"])
+
+    assert not journal.is_due
+    assert journal.load() == [b"kept"]

@@ -236,3 +236,18 @@ def check_books(pool: pools.Pool) -> None:
         assert all(nonce in sender.transactions for nonce in range(sender.nonce, sender.end))
         assert sender.end not in sender.transactions
         assert min(sender.transactions) >= sender.nonce
+
+
+def test_nobody_is_let_go_for_one_that_cannot_pay() -> None:
+    """Each of the sender's transactions is payable alone, both together are not: that shows last."""
+    rich_enough = FakeTransaction(sender=address(99)).cost
+    pool = make(Ledger(balances_wei={address(99): rich_enough}), total=5)
+    held = [FakeTransaction(sender=address(number + 1), max_priority_fee_per_gas=0) for number in range(4)]
+    pool.add([*held, FakeTransaction(sender=address(99))], local=False)
+    before = set(pool.by_hash)
+
+    error = pool.add([FakeTransaction(sender=address(99), nonce=1)], local=False)[0]
+
+    assert isinstance(error, errors.Unfunded)
+    assert set(pool.by_hash) == before
+    assert pool.counters.evicted == 0

@@ -15,7 +15,7 @@ from ..pool import Pool
 
 # Candidates offered, in gas limits of the block: some will not fit or not run, and gas limits are rarely used up.
 OFFER_BLOCKS: Final = 4
-# Bytes of a block before EIP-7934's bound is near; the native builder enforces the bound itself.
+# The most that are offered, however little gas they ask for: a bound on the time of one building.
 MAX_CANDIDATES: Final = 20_000
 
 Withdrawal = tuple[int, int, bytes, int]  # index, validator, address, amount in gwei

@@ -78,6 +78,8 @@ class Door:
                 kept.append(transaction.network)
         if self.journal is not None and kept:
             self.journal.append(kept)
+            if self.journal.is_due:  # nobody else appends meanwhile: batches come one after the other
+                await loop.run_in_executor(self._executor, self.journal.rewrite, self._local())
         return answers
 
     async def restore(self) -> int:
@@ -94,8 +96,11 @@ class Door:
     def save(self) -> None:
         """Write the journal anew with what is pooled of local users."""
         if self.journal is not None:
-            local = self.pool.local
-            self.journal.rewrite(t.network for t in self.pool.by_hash.values() if t.hash in local)
+            self.journal.rewrite(self._local())
+
+    def _local(self) -> list[bytes]:
+        local = self.pool.local
+        return [one.network for one in self.pool.by_hash.values() if one.hash in local]
 
     def get(self, transaction_hash: bytes) -> _native.Transaction | None:
         return cast("_native.Transaction | None", self.pool.get(transaction_hash))

@@ -2,7 +2,7 @@
 Local transactions on disk, so that a restart does not lose what a user of this node sent.
 
 One record a transaction: 4 bytes of length, 4 of CRC-32, the raw bytes. A torn last record (power cut, kill) is cut off
-at the next start. The file is written anew now and then with what the pool still holds.
+at the next start. What has left the pool stays in the file until it is written anew: see `is_due`.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 RECORD: Final = struct.Struct(">II")
+REWRITE_BYTES: Final = 32 * 1024 * 1024  # appended since the last time: some minutes of a busy node
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024  # above any transaction the pool takes, blobs of one included
 
 
@@ -22,6 +23,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: BinaryIO | None = None
+        self._appended = 0
 
     def load(self) -> list[bytes]:
         """The transactions of the last run; what follows a broken record is dropped from the file."""
@@ -37,7 +39,12 @@ class Journal:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)
-        self._file.write(b"".join(map(_record, raw)))
+        self._appended += self._file.write(b"".join(map(_record, raw)))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether so much was appended that the file should be written anew."""
+        return self._appended > REWRITE_BYTES
 
     def rewrite(self, raw: Iterable[bytes]) -> None:
         """Replace the file by these transactions, at once or not at all."""
@@ -49,6 +56,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
+        self._appended = 0
 
     def close(self) -> None:
         if self._file is not None:

@@ -78,12 +78,11 @@ class Pool:
         sender = self.senders[transaction.sender]
         rules.check_account(transaction, sender.account)
         old = sender.transactions.get(transaction.nonce)
-        if old is not None:
-            self._check_replacement(old, transaction)
-        else:
-            self._check_room(transaction, sender)
         self._check_spending(transaction, sender, old)
-        if old is not None:
+        if old is None:
+            self._check_room(transaction, sender)  # last: others are let go for this one
+        else:
+            self._check_replacement(old, transaction)
             self._drop(old)
             self.counters.replaced += 1
             sender = self.senders.setdefault(transaction.sender, sender)
