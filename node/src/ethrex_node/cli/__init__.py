@@ -73,8 +73,8 @@ def init(ctx: click.Context, /, **given: Any) -> None:
 
 
 @click.command()
-@click.option("--first", default=0, help="first block")
-@click.option("--last", default=None, type=int, help="last block (default: the head)")
+@click.option("--first", default=0, type=click.IntRange(min=0), help="first block")
+@click.option("--last", default=None, type=click.IntRange(min=0), help="last block (default: the head)")
 @click.argument("file")
 @click.pass_context
 def export(ctx: click.Context, /, file: str, first: int, last: int | None, **given: Any) -> None:

@@ -46,12 +46,12 @@ def run(given: dict[str, Any]) -> None:
 
 
 async def _serve(wanted: settings.Settings, opened: Any) -> None:
-    running = node.Node(wanted, opened)
-    await running.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stop.set)
+    running = node.Node(wanted, opened)
+    await running.start()
     _greet(running)
     status = asyncio.create_task(_status(running)) if sys.stdout.isatty() else None
     await stop.wait()

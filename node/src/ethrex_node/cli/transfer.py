@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gzip
 import shutil
 import sys
 import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -16,7 +21,11 @@ from ethrex_node.cli import run
 from ethrex_node.config import networks, settings
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024  # about eight full blocks a commit
-ZERO: Final = bytes(32)
+# What may lie between two chunks: the start of one block. The largest block has 10 MiB (EIP-7934); older ones less.
+LEFT_BYTES: Final = 32 * 1024 * 1024
+QUIET_SECONDS: Final = 10.0  # between lines of progress where there is no terminal
+BAR: Final = 24
+PARTS: Final = ("chain", "blobs", "pool.journal")  # what belongs to a chain in its data folder
 
 
 def init(given: dict[str, Any]) -> None:
@@ -30,52 +39,102 @@ def import_file(given: dict[str, Any], file: str) -> None:
     import_into(opened.native, Path(file))
 
 
+@dataclass(slots=True)
+class Progress:
+    """What an import has done, and how it says so: a bar on a terminal, a line now and then elsewhere."""
+
+    size: int
+    blocks: int = 0
+    transactions: int = 0
+    gas: int = 0
+    known: int = 0
+    start: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def count(self, report: _native.ImportReport) -> None:
+        self.blocks += report.blocks
+        self.transactions += report.transactions
+        self.gas += report.gas
+        self.known += report.known
+
+    @property
+    def rates(self) -> str:
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        return (
+            f"{self.blocks / seconds:,.1f} blocks/s, {self.gas / seconds / 1e6:,.0f} Mgas/s, "
+            f"{self.transactions / seconds:,.0f} tx/s"
+        )
+
+    def show(self, read: int) -> None:
+        """`read` bytes of the file are through."""
+        now = time.monotonic()
+        share = min(read / self.size, 1.0) if self.size else 1.0
+        left = (now - self.start) * (1 - share) / share if share else 0.0
+        line = f"{self.blocks} blocks, {share:.0%}, {self.rates}, {left:,.0f} s left"
+        if sys.stderr.isatty():
+            done = round(share * BAR)
+            print(f"\r[{'#' * done}{' ' * (BAR - done)}] {line}   ", end="", file=sys.stderr, flush=True)
+        elif now - self.said >= QUIET_SECONDS:
+            self.said = now
+            print(f"import: {line}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+
+
 def import_into(native: _native.Chain, file: Path) -> None:
     """Raises click.ClickException at the first bad block; what came before it is kept."""
-    size = file.stat().st_size
-    blocks = transactions = gas = known = 0
-    start = time.monotonic()
-    with _open(file, "rb") as source:
-        left = b""
-        while chunk := source.read(CHUNK_BYTES):
+    progress = Progress(file.stat().st_size)
+    left = b""
+    with file.open("rb") as raw, _reading(file, raw) as source:
+        while chunk := _read(source, file, progress):
             data = left + chunk
             report = native.import_blocks(data)
             left = data[report.consumed :]
-            blocks, transactions = blocks + report.blocks, transactions + report.transactions
-            gas, known = gas + report.gas, known + report.known
+            progress.count(report)
             if report.stopped is not None:
-                native.sync()
-                kind, message = report.stopped
-                raise click.ClickException(f"import stopped after {blocks} blocks: {kind}: {message}")
-            _progress(blocks, transactions, gas, time.monotonic() - start, size)
+                _stop(native, progress, "{}: {}".format(*report.stopped))
+            if len(left) > LEFT_BYTES:
+                _stop(native, progress, f"no block ends within {len(left)} bytes: not a chain file from there on")
+            progress.show(raw.tell())
     native.sync()
-    seconds = time.monotonic() - start
+    progress.end()
     if left:
-        raise click.ClickException(
-            f"{file} ends in the middle of a block ({len(left)} bytes); {blocks} blocks imported"
-        )
+        _stop(native, progress, f"{file} ends in the middle of a block ({len(left)} bytes of it)")
     head = native.head()
+    seconds = time.monotonic() - progress.start
     print(
-        f"imported {blocks} blocks ({known} known), {transactions} transactions in {seconds:.2f} s: "
-        f"{transactions / max(seconds, 1e-9):,.0f} tx/s, {gas / max(seconds, 1e-9) / 1e6:,.0f} Mgas/s; "
-        f"head {head.number} 0x{head.hash.hex()}"
+        f"imported {progress.blocks} blocks ({progress.known} known), {progress.transactions} transactions in "
+        f"{seconds:.2f} s: {progress.rates}; head {head.number} 0x{head.hash.hex()}"
     )
 
 
-def _progress(blocks: int, transactions: int, gas: int, seconds: float, size: int) -> None:
-    if sys.stderr.isatty() and seconds > 0:
-        rates = (
-            f"{blocks / seconds:,.1f} blocks/s  {gas / seconds / 1e6:,.0f} Mgas/s  {transactions / seconds:,.0f} tx/s"
-        )
-        print(f"\r{blocks} blocks of {size:,} bytes  {rates}   ", end="", file=sys.stderr, flush=True)
+def _read(source: IO[bytes], file: Path, progress: Progress) -> bytes:
+    try:
+        return source.read(CHUNK_BYTES)
+    except (EOFError, zlib.error) as error:
+        message = f"{file} is damaged after {progress.blocks + progress.known} blocks: {error}"
+        raise click.ClickException(message) from error
+
+
+def _stop(native: _native.Chain, progress: Progress, why: str) -> None:
+    """Keep what is good and say where it ends."""
+    native.sync()
+    progress.end()
+    next_block = native.head().number + 1
+    raise click.ClickException(f"import stopped at block {next_block}, {progress.blocks} blocks imported: {why}")
 
 
 def export(given: dict[str, Any], file: str, first: int, last: int | None) -> None:
     native = node.open_chain(run.told(given).settings).native
     if native.is_marked():
         raise click.ClickException("this chain was written to past its blocks: no other node could import it")
-    end = native.head().number if last is None else min(last, native.head().number)
-    with _open(Path(file), "wb") as target:
+    head = native.head().number
+    end = head if last is None else last
+    if not first <= end <= head:
+        raise click.ClickException(f"no blocks {first} to {end}: the chain has 0 to {head}")
+    with _writing(Path(file)) as target:
         for number in range(first, end + 1):
             block_hash = native.canonical_hash(number)
             block = None if block_hash is None else native.block(block_hash)
@@ -88,14 +147,47 @@ def export(given: dict[str, Any], file: str, first: int, last: int | None) -> No
 def remove(given: dict[str, Any], yes: bool) -> None:
     wanted = run.told(given).settings
     folder = wanted.datadir or networks.default_datadir(networks.load(wanted.network).name)
-    target = folder / "chain"
-    if folder == settings.MEMORY or not target.exists():
+    database = folder / "chain"
+    if folder == settings.MEMORY or not database.exists():
         raise click.ClickException(f"no database in {folder}")
-    if not yes:
-        click.confirm(f"Delete {target}?", abort=True)
-    shutil.rmtree(target)
-    print(f"deleted {target}")
+    with _unused(database):
+        if not yes:
+            click.confirm(f"Delete the chain in {folder}?", abort=True)
+        for part in PARTS:
+            path = folder / part
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    print(f"deleted the chain in {folder}")
 
 
-def _open(file: Path, mode: str) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(file, mode) if file.suffix == ".gz" else file.open(mode))
+@contextlib.contextmanager
+def _unused(database: Path) -> Iterator[None]:
+    """Hold the writer's lock of a database, which may be too broken to be opened."""
+    with (database / "LOCK").open("a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"{database} is in use by a running node") from None
+        yield
+
+
+def _reading(file: Path, raw: IO[bytes]) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
+
+
+@contextlib.contextmanager
+def _writing(file: Path) -> Iterator[IO[bytes]]:
+    """The whole file in its place at the end, or nothing."""
+    fresh = file.with_name(file.name + ".part")
+    try:
+        with fresh.open("wb") as raw:
+            if file.suffix == ".gz":
+                with gzip.GzipFile(fileobj=raw, mode="wb") as packed:
+                    yield cast("IO[bytes]", packed)
+            else:
+                yield raw
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
