@@ -5,7 +5,6 @@ Both start on a data folder that holds only the genesis block, check every root 
 database. The head that our reopened folder reports is compared with the file's last block.
 """
 
-import json
 import re
 import shutil
 import subprocess
@@ -38,10 +37,10 @@ def _ours(chain: Path) -> float:
         base = ["--network", str(chain / "genesis.json"), "--datadir", folder]
         _call(_ethrex(), "init", *base)
         took = _timed(_ethrex(), "import", *base, str(chain / "chain.rlp"))
-        head = json.loads(_call(_ethrex(), "db", "stats", *base, "--json"))["head"]["hash"]
+        head = re.search(r"0x[0-9a-f]{64}", _call(_ethrex(), "init", *base))  # opens the folder again
     expected = _info(chain)["head"]
-    if head != expected:
-        raise RuntimeError(f"after the import the head is {head}, the file ends in {expected}")
+    if head is None or head[0] != expected:
+        raise RuntimeError(f"after the import the head is {head and head[0]}, the file ends in {expected}")
     return took
 
 

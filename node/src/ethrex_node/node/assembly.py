@@ -44,7 +44,7 @@ ENGINE_ANSWER_SECONDS: Final = 120.0
 EMPTY_BLOB: Final = bytes(131_072)
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
-SHANGHAI_ON: Final = frozenset({"Shanghai", "Cancun", "Prague"})
+BEFORE_OSAKA: Final = frozenset({"Paris", "Shanghai", "Cancun", "Prague"})
 KINDS_BY_FORK: Final = {"Paris": 3, "Shanghai": 3, "Cancun": 4}  # transaction types; five from Prague on
 
 
@@ -354,7 +354,6 @@ class Node:
         """The next block, as far as the pool needs it."""
         head = self.native.head()
         block = self.native.next_block(max(int(time.time()), head.timestamp + 1))
-        old = block.fork in SHANGHAI_ON or block.fork == "Paris"
         return Rules(
             chain_id=self.opened.genesis.chain_id,
             fork=block.fork,
@@ -365,7 +364,7 @@ class Node:
             max_blobs=block.max_blobs,
             min_tip_wei=self.settings.mempool_min_tip,
             shanghai=block.fork != "Paris",
-            osaka=not old,
+            osaka=block.fork not in BEFORE_OSAKA,
         )
 
     def _follow(self, change: HeadChange) -> None:

@@ -54,6 +54,7 @@ class Framed(asyncio.Protocol):
         del self._buffer[:start]
 
     def frame(self, number: int, body: bytes) -> None:
+        """A whole frame has come. Each end of the link says what that means."""
         raise NotImplementedError
 
     def write(self, number: int, body: bytes) -> None:

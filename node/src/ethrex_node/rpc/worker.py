@@ -84,7 +84,7 @@ class Tunnels:
 
 
 def _forwarded(names: tuple[str, ...]) -> table.Group:
-    """Methods that are known here by name only."""
+    """Methods that are known here by name only: the dispatcher forwards them and never calls what stands for them."""
     group = table.Group()
     for name in names:
         group.method(name)(_never)

@@ -1,0 +1,33 @@
+"""Run benchmarks: ``python -m bench NAME [--json]``, or ``all``. A bar that is missed gives exit status 1."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from . import import_chain, peers
+from .measure import Measurement
+
+BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {"import": import_chain.run}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", choices=[*BENCHES, "all"])
+    parser.add_argument("--json", action="store_true", help="one JSON line a measurement instead of a row")
+    arguments = parser.parse_args()
+    chosen = BENCHES if arguments.name == "all" else {arguments.name: BENCHES[arguments.name]}
+    missed = 0
+    for run in chosen.values():
+        try:
+            for measurement in run():
+                print(measurement.line() if arguments.json else measurement.row(), flush=True)
+                missed += not measurement.met
+        except peers.PeerMissing as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 2
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
