@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import third_party  # noqa: E402
+import third_party  # noqa: E402  scripts/ is no package: the lines above put it on the path
 
 
 def test_the_interpreters_are_listed_best_build_first() -> None:
