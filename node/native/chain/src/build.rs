@@ -5,13 +5,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use alloy_consensus::constants::EMPTY_OMMER_ROOT_HASH;
+use alloy_consensus::constants::{EMPTY_OMMER_ROOT_HASH, EMPTY_WITHDRAWALS};
 use alloy_consensus::proofs::{calculate_transaction_root, calculate_withdrawals_root};
 use alloy_consensus::{BlockBody, Transaction as _};
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::context_interface::result::InvalidTransaction;
-use stf::{Block, BlockError, ExecuteError, Executor, Fork, Header, TransactionError};
+use stf::rollup::header::{Extra, prev_randao};
+use stf::rollup::{L1Prices, Privileged};
+use stf::{Block, BlockError, ExecuteError, Executor, Fork, Header, Transaction, TransactionError};
 
 use crate::error::ChainError;
 use crate::intake::PoolTransaction;
@@ -52,6 +54,30 @@ pub struct Built {
     pub included: Vec<Arc<PoolTransaction>>,
     /// Candidates that no later block can take either.
     pub impossible: Vec<B256>,
+    /// How many of the queued items are in the block; they stand first.
+    pub privileged: usize,
+    /// Bytes of a batch's payload that the block takes at most; 0 where nothing is published.
+    pub data_bytes: u64,
+}
+
+/// What a rollup's sequencer decides about a block. Everything else its rules fix.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    pub timestamp: u64,
+    pub prices: L1Prices,
+    /// Items of the L1 queue, the next one first.
+    pub privileged: Vec<Privileged>,
+    pub max_data_bytes: u64,
+}
+
+/// A block as far as it is decided before it is executed.
+struct Plan {
+    /// Without what execution finds out.
+    header: Header,
+    withdrawals: Option<Vec<Withdrawal>>,
+    privileged: Vec<Privileged>,
+    max_blobs: u64,
+    max_data_bytes: u64,
 }
 
 impl Chain {
@@ -62,22 +88,56 @@ impl Chain {
         attributes: &Attributes,
         candidates: &[Arc<PoolTransaction>],
     ) -> Result<Built, ChainError> {
-        let (parent_header, parent_difficulty) = self.header(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
+        let (above, difficulty) = self.header(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
+        let plan = Plan {
+            header: self.template(&parent, &above, attributes)?,
+            withdrawals: attributes.withdrawals.clone(),
+            privileged: Vec::new(),
+            max_blobs: attributes.max_blobs.unwrap_or(u64::MAX),
+            max_data_bytes: u64::MAX,
+        };
+        self.assemble(plan, difficulty, candidates)
+    }
+
+    /// Build a rollup's block on `parent`: what L1 has queued first, in its order, then the candidates.
+    pub fn seal(
+        &mut self,
+        parent: B256,
+        seal: &Seal,
+        candidates: &[Arc<PoolTransaction>],
+    ) -> Result<Built, ChainError> {
+        let (above, difficulty) = self.header(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
+        let plan = Plan {
+            header: self.rollup_template(parent, &above, seal)?,
+            withdrawals: Some(Vec::new()),
+            privileged: seal.privileged.clone(),
+            max_blobs: 0,
+            max_data_bytes: seal.max_data_bytes,
+        };
+        self.assemble(plan, difficulty, candidates)
+    }
+
+    fn assemble(
+        &mut self,
+        plan: Plan,
+        parent_difficulty: U256,
+        candidates: &[Arc<PoolTransaction>],
+    ) -> Result<Built, ChainError> {
+        let parent = plan.header.parent_hash;
         let mut view = self.view(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
         let spec = self.spec.clone();
-        let mut header = self.template(&parent, &parent_header, attributes)?;
-        let environment = header.clone();
+        let mut header = plan.header.clone();
 
-        let mut executor = Executor::new(&spec, &environment, &mut view);
+        let mut executor = Executor::new(&spec, &plan.header, &mut view);
+        executor.limit_data(plan.max_data_bytes);
         executor.begin().map_err(build_error)?;
-        let chosen = choose(&mut executor, &environment, attributes, candidates)?;
-        let withdrawals = attributes.withdrawals.clone();
-        let executed = executor.finish(&[], withdrawals.as_deref()).map_err(build_error)?;
+        let chosen = choose(&mut executor, &plan, candidates)?;
+        let data_bytes = executor.published_bytes();
+        let executed = executor.finish(&[], plan.withdrawals.as_deref()).map_err(build_error)?;
 
         let tries = view.tries_after(&executed.changes)?;
-        let transactions: Vec<_> = chosen.included.iter().map(|pooled| pooled.transaction.clone()).collect();
         header.state_root = tries.accounts.clone().root(&mut Default::default());
-        header.transactions_root = calculate_transaction_root(&transactions);
+        header.transactions_root = calculate_transaction_root(&chosen.transactions);
         header.receipts_root = executed.receipts_root;
         header.logs_bloom = executed.logs_bloom;
         header.gas_used = executed.gas_used;
@@ -85,16 +145,44 @@ impl Chain {
         header.requests_hash = executed.requests.as_ref().map(|requests| requests.requests_hash());
         let requests = executed.requests.as_ref().map(|requests| requests.iter().cloned().collect());
 
-        let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: withdrawals.map(Withdrawals::new) };
-        let block = Block { header: header.clone(), body };
+        let Chosen { transactions, senders, included, impossible } = chosen;
+        let privileged = transactions.len() - included.len();
+        let withdrawals = plan.withdrawals.map(Withdrawals::new);
+        let block = Block { header: header.clone(), body: BlockBody { transactions, ommers: Vec::new(), withdrawals } };
         let hash = header.hash_slow();
         let rlp = Bytes::from(alloy_rlp::encode(&block));
-        let senders = chosen.included.iter().map(|pooled| pooled.sender).collect();
-        let fees = fees(&header, &executed.receipts, &chosen.included);
+        let fees = fees(&header, &executed.receipts, &block.body.transactions);
         let difficulty = parent_difficulty.saturating_add(header.difficulty);
         let layer = stored::layer(block, hash, senders, executed, tries, difficulty, &view, self.generation)?;
         self.keep(layer);
-        Ok(Built { header, hash, rlp, fees, requests, included: chosen.included, impossible: chosen.impossible })
+        Ok(Built { header, hash, rlp, fees, requests, included, impossible, privileged, data_bytes })
+    }
+
+    /// What a rollup's rules and its sequencer say of the header.
+    fn rollup_template(&self, parent: B256, above: &Header, seal: &Seal) -> Result<Header, ChainError> {
+        let rules = self.spec.rollup.as_ref().ok_or(ChainError::Unbuildable("this chain is no rollup"))?;
+        if seal.timestamp < above.timestamp {
+            return Err(ChainError::Unbuildable("the timestamp is before the parent's"));
+        }
+        let extra = Extra::of_child(above, seal.timestamp, seal.prices)
+            .ok_or(ChainError::Unbuildable("ten blocks have this timestamp already"))?;
+        let number = above.number + 1;
+        Ok(Header {
+            parent_hash: parent,
+            ommers_hash: EMPTY_OMMER_ROOT_HASH,
+            beneficiary: rules.fee_recipient,
+            number,
+            gas_limit: rules.gas_limit,
+            timestamp: seal.timestamp,
+            extra_data: extra.encode(),
+            mix_hash: prev_randao(parent, number),
+            base_fee_per_gas: stf::header::base_fee(self.spec.fork(number, seal.timestamp, true), above),
+            withdrawals_root: Some(EMPTY_WITHDRAWALS),
+            blob_gas_used: Some(0),
+            excess_blob_gas: Some(0),
+            parent_beacon_block_root: Some(B256::ZERO),
+            ..Default::default()
+        })
     }
 
     /// The header as far as it is known before execution.
@@ -140,22 +228,25 @@ fn next_gas_limit(parent: u64, attributes: &Attributes) -> u64 {
 
 #[derive(Default)]
 struct Chosen {
+    /// What L1 has queued, then those of `included`; `senders` is as long.
+    transactions: Vec<Transaction>,
+    senders: Vec<Address>,
     included: Vec<Arc<PoolTransaction>>,
     impossible: Vec<B256>,
 }
 
 fn choose(
     executor: &mut Executor<'_, View>,
-    header: &Header,
-    attributes: &Attributes,
+    plan: &Plan,
     candidates: &[Arc<PoolTransaction>],
 ) -> Result<Chosen, ChainError> {
     let mut chosen = Chosen::default();
+    take_queued(executor, &plan.privileged, &mut chosen)?;
     let mut out = HashSet::new();
     let mut room = stf::block::MAX_BLOCK_SIZE.saturating_sub(SIZE_RESERVE);
-    let mut blobs_left = attributes.max_blobs.unwrap_or(u64::MAX);
+    let mut blobs_left = plan.max_blobs;
     for candidate in candidates {
-        if header.gas_limit - executor.gas_used() < MIN_TRANSACTION_GAS {
+        if plan.header.gas_limit - executor.gas_used() < MIN_TRANSACTION_GAS {
             break;
         }
         let blobs = candidate.transaction.blob_count().unwrap_or_default();
@@ -167,6 +258,8 @@ fn choose(
             Ok(_) => {
                 room -= candidate.size;
                 blobs_left -= blobs;
+                chosen.transactions.push(candidate.transaction.clone());
+                chosen.senders.push(candidate.sender);
                 chosen.included.push(candidate.clone());
             }
             Err(ExecuteError::Block(BlockError::Transaction { reason, .. })) => {
@@ -181,10 +274,37 @@ fn choose(
     Ok(chosen)
 }
 
+/// The queue's order is L1's: at the first item that the block has no gas for, the rest waits for the next one.
+fn take_queued(
+    executor: &mut Executor<'_, View>,
+    queued: &[Privileged],
+    chosen: &mut Chosen,
+) -> Result<(), ChainError> {
+    for item in queued {
+        let transaction = Transaction::from(item.clone());
+        match executor.transaction(&transaction, item.from) {
+            Ok(_) => {
+                chosen.transactions.push(transaction);
+                chosen.senders.push(item.from);
+            }
+            Err(ExecuteError::Block(BlockError::Transaction {
+                reason: TransactionError::BlockGasExceeded { .. },
+                ..
+            })) => break,
+            Err(error) => return Err(build_error(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Whether no later block can take it either. A lack of room, balance or fee may pass.
 fn is_impossible(reason: &TransactionError) -> bool {
     match reason {
-        TransactionError::BlockGasExceeded { .. } | TransactionError::BlockBlobsExceeded { .. } => false,
+        TransactionError::BlockGasExceeded { .. }
+        | TransactionError::BlockBlobsExceeded { .. }
+        | TransactionError::BlockDataExceeded { .. }
+        | TransactionError::TipBelowOperatorFee { .. } => false,
+        TransactionError::PrivilegedOutsideRollup => true,
         TransactionError::Invalid(reason) => !matches!(
             reason,
             InvalidTransaction::LackOfFundForMaxFee { .. }
@@ -195,13 +315,13 @@ fn is_impossible(reason: &TransactionError) -> bool {
     }
 }
 
-fn fees(header: &Header, receipts: &[stf::Receipt], included: &[Arc<PoolTransaction>]) -> U256 {
+fn fees(header: &Header, receipts: &[stf::Receipt], transactions: &[Transaction]) -> U256 {
     let mut before = 0;
     let mut fees = U256::ZERO;
-    for (receipt, pooled) in receipts.iter().zip(included) {
+    for (receipt, transaction) in receipts.iter().zip(transactions) {
         let gas = receipt.cumulative_gas_used() - before;
         before = receipt.cumulative_gas_used();
-        let tip = pooled.transaction.effective_tip_per_gas(header.base_fee_per_gas.unwrap_or_default());
+        let tip = transaction.effective_tip_per_gas(header.base_fee_per_gas.unwrap_or_default());
         fees += U256::from(gas) * U256::from(tip.unwrap_or_default());
     }
     fees

@@ -76,7 +76,18 @@ impl Genesis {
 
     /// The fork schedule of the `config` object.
     pub fn spec(&self) -> Result<ChainSpec, ChainError> {
-        ChainSpec::deserialize(&self.config).map_err(|error| ChainError::Genesis(format!("config: {error}")))
+        let spec =
+            ChainSpec::deserialize(&self.config).map_err(|error| ChainError::Genesis(format!("config: {error}")))?;
+        match &spec.rollup {
+            Some(rules) if rules.clone().chain_spec(spec.chain_id, spec.osaka_time) != spec => Err(ChainError::Genesis(
+                "config: a rollup has every fork to Prague from its first block on, perhaps osakaTime, and no blobs".into(),
+            )),
+            Some(rules) if rules.gas_limit != self.gas_limit => Err(ChainError::Genesis(format!(
+                "gasLimit {} is not the {} of config.rollup",
+                self.gas_limit, rules.gas_limit
+            ))),
+            _ => Ok(spec),
+        }
     }
 
     /// The header of block 0 over `state_root`: the optional fields follow the forks that are active in it.

@@ -9,7 +9,7 @@ use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_eips::eip7594::BlobTransactionSidecarVariant;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use rayon::prelude::*;
-use stf::{Transaction, signature};
+use stf::{SignedTransaction, Transaction, signature};
 
 /// A transaction as it travels: blobs of either proof form come with it.
 type Envelope = EthereumTxEnvelope<TxEip4844WithSidecar<BlobTransactionSidecarVariant>>;
@@ -67,6 +67,7 @@ fn admit_one(bytes: &[u8]) -> Result<PoolTransaction, IntakeError> {
         check_blobs(&transaction, sidecar)?;
     }
     let sender = sender(&transaction)?;
+    let transaction = Transaction::Signed(transaction);
     let authorities = transaction
         .authorization_list()
         .map(|list| list.iter().filter_map(|signed| signature::recover_authorization(signed).authority()).collect())
@@ -76,7 +77,7 @@ fn admit_one(bytes: &[u8]) -> Result<PoolTransaction, IntakeError> {
 }
 
 /// Pools live after Homestead: a high `s` is refused (EIP-2).
-fn sender(transaction: &Transaction) -> Result<Address, IntakeError> {
+fn sender(transaction: &SignedTransaction) -> Result<Address, IntakeError> {
     let signed = transaction.signature();
     if signed.s() > signature::SECP256K1N_HALF {
         return Err(IntakeError::Signature);
@@ -88,28 +89,28 @@ fn sender(transaction: &Transaction) -> Result<Address, IntakeError> {
 fn undecodable(bytes: &[u8], error: &dyn std::fmt::Display) -> IntakeError {
     let mut rest = bytes;
     match Transaction::decode_2718(&mut rest) {
-        Ok(transaction) if transaction.is_eip4844() => IntakeError::NoSidecar,
+        Ok(transaction) if transaction.is_blob() => IntakeError::NoSidecar,
         _ => IntakeError::Undecodable(error.to_string()),
     }
 }
 
 /// Take the blobs off: blocks hold the rest.
-fn part(envelope: Envelope) -> (Transaction, Option<BlobTransactionSidecarVariant>) {
+fn part(envelope: Envelope) -> (SignedTransaction, Option<BlobTransactionSidecarVariant>) {
     match envelope {
-        Envelope::Legacy(signed) => (Transaction::Legacy(signed), None),
-        Envelope::Eip2930(signed) => (Transaction::Eip2930(signed), None),
-        Envelope::Eip1559(signed) => (Transaction::Eip1559(signed), None),
-        Envelope::Eip7702(signed) => (Transaction::Eip7702(signed), None),
+        Envelope::Legacy(signed) => (SignedTransaction::Legacy(signed), None),
+        Envelope::Eip2930(signed) => (SignedTransaction::Eip2930(signed), None),
+        Envelope::Eip1559(signed) => (SignedTransaction::Eip1559(signed), None),
+        Envelope::Eip7702(signed) => (SignedTransaction::Eip7702(signed), None),
         Envelope::Eip4844(signed) => {
             let (with_sidecar, signature, hash) = signed.into_parts();
             let TxEip4844WithSidecar { tx, sidecar } = with_sidecar;
-            (Transaction::Eip4844(alloy_consensus::Signed::new_unchecked(tx, signature, hash)), Some(sidecar))
+            (SignedTransaction::Eip4844(alloy_consensus::Signed::new_unchecked(tx, signature, hash)), Some(sidecar))
         }
     }
 }
 
 /// Versioned hashes against commitments, proofs against blobs (EIP-4844 or EIP-7594 cell proofs).
-fn check_blobs(transaction: &Transaction, sidecar: &BlobTransactionSidecarVariant) -> Result<(), IntakeError> {
+fn check_blobs(transaction: &SignedTransaction, sidecar: &BlobTransactionSidecarVariant) -> Result<(), IntakeError> {
     let hashes = transaction.blob_versioned_hashes().unwrap_or_default();
     sidecar
         .validate(hashes, c_kzg::ethereum_kzg_settings(PRECOMPUTE))

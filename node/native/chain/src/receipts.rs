@@ -1,8 +1,8 @@
 //! Receipts as the database holds them: without blooms, which are computed again when somebody asks.
 //!
-//! An RLP list of [type, status or state root, cumulative gas, logs].
+//! An RLP list of [type, status or state root, cumulative gas, logs], and on rollups the gas that paid for data, where
+//! it is not zero.
 
-use alloy_consensus::{TxReceipt, Typed2718};
 use alloy_primitives::Bytes;
 use alloy_rlp::{Encodable, Header};
 use stf::Receipt;
@@ -20,10 +20,12 @@ pub fn encode(receipts: &[Receipt]) -> Bytes {
 }
 
 fn item(receipt: &Receipt, out: &mut Vec<u8>) {
-    let status = receipt.status_or_post_state();
-    let (kind, gas, logs) = (receipt.ty(), receipt.cumulative_gas_used(), receipt.logs());
+    let (kind, status) = (receipt.kind, receipt.outcome());
+    let (gas, logs, data_gas) = (receipt.cumulative_gas_used(), receipt.logs(), receipt.data_gas);
     let logs_header = Header { list: true, payload_length: logs.iter().map(Encodable::length).sum() };
-    let payload_length = kind.length() + status.length() + gas.length() + logs_header.length_with_payload();
+    let data_gas_length = if data_gas == 0 { 0 } else { data_gas.length() };
+    let payload_length =
+        kind.length() + status.length() + gas.length() + logs_header.length_with_payload() + data_gas_length;
     Header { list: true, payload_length }.encode(out);
     kind.encode(out);
     status.encode(out);
@@ -32,12 +34,15 @@ fn item(receipt: &Receipt, out: &mut Vec<u8>) {
     for log in logs {
         log.encode(out);
     }
+    if data_gas != 0 {
+        data_gas.encode(out);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_consensus::{Eip658Value, ReceiptWithBloom, TxType};
+    use alloy_consensus::Eip658Value;
     use alloy_primitives::{Address, B256, Log, LogData};
     use alloy_rlp::Decodable;
 
@@ -47,13 +52,15 @@ mod tests {
         let mut receipts = Vec::new();
         while !items.is_empty() {
             let mut fields = Header::decode_bytes(&mut items, true)?;
-            let kind = TxType::try_from(u8::decode(&mut fields)?)
-                .map_err(|_| alloy_rlp::Error::Custom("a receipt of an unknown type"))?;
+            let kind = u8::decode(&mut fields)?;
             let status = Eip658Value::decode(&mut fields)?;
             let cumulative_gas_used = u64::decode(&mut fields)?;
             let logs = Vec::<Log>::decode(&mut fields)?;
-            let receipt = alloy_consensus::Receipt { status, cumulative_gas_used, logs };
-            receipts.push(Receipt::from_typed(kind, ReceiptWithBloom::from(receipt)));
+            let mut receipt = Receipt::new(kind, status, cumulative_gas_used, logs);
+            if !fields.is_empty() {
+                receipt.data_gas = u64::decode(&mut fields)?;
+            }
+            receipts.push(receipt);
         }
         Ok(receipts)
     }
@@ -65,14 +72,15 @@ mod tests {
             data: LogData::new_unchecked(vec![B256::repeat_byte(9)], vec![1, 2, 3].into()),
         };
         let receipts: Vec<Receipt> = [
-            (TxType::Legacy, Eip658Value::PostState(B256::repeat_byte(7)), vec![]),
-            (TxType::Eip1559, Eip658Value::Eip658(true), vec![log.clone(), log]),
-            (TxType::Eip7702, Eip658Value::Eip658(false), vec![]),
+            (0, Eip658Value::PostState(B256::repeat_byte(7)), vec![], 0),
+            (2, Eip658Value::Eip658(true), vec![log.clone(), log], 300),
+            (4, Eip658Value::Eip658(false), vec![], 0),
         ]
         .into_iter()
-        .map(|(kind, status, logs)| {
-            let receipt = alloy_consensus::Receipt { status, cumulative_gas_used: 21_000, logs };
-            Receipt::from_typed(kind, ReceiptWithBloom::from(receipt))
+        .map(|(kind, status, logs, data_gas)| {
+            let mut receipt = Receipt::new(kind, status, 21_000, logs);
+            receipt.data_gas = data_gas;
+            receipt
         })
         .collect();
 
@@ -82,10 +90,7 @@ mod tests {
 
     #[test]
     fn broken_bytes_are_an_error() {
-        let whole = encode(&[Receipt::from_typed(
-            TxType::Legacy,
-            ReceiptWithBloom::from(alloy_consensus::Receipt { status: true.into(), ..Default::default() }),
-        )]);
+        let whole = encode(&[Receipt::new(0, true.into(), 0, Vec::new())]);
 
         for length in 0..whole.len() {
             assert!(decode(&whole[..length]).is_err(), "{length}");

@@ -111,7 +111,7 @@ fn stored_block(
         number: block.header.number,
         hash,
         header: alloy_rlp::encode(&block.header).into(),
-        transaction_hashes: block.body.transactions.iter().map(|transaction| *transaction.tx_hash()).collect(),
+        transaction_hashes: block.body.transactions.iter().map(|transaction| *transaction.hash()).collect(),
         body: alloy_rlp::encode(&block.body).into(),
         senders,
         log_keys: log_key::of_receipts(&receipts)?,

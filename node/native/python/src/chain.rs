@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes};
-use chain::build::Attributes;
+use chain::ChainError;
+use chain::build::{Attributes, Seal};
 use chain::genesis::Genesis;
+use chain::intake::PoolTransaction;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -14,7 +16,9 @@ use pyo3::types::PyBytes;
 use crate::errors::{hash, storage, to_python};
 use crate::patch::Patch;
 use crate::reader::Reader;
+use crate::rollup;
 use crate::transaction::Transaction;
+use stf::rollup::L1Prices;
 
 /// One a data folder. Calls from several threads wait for each other.
 #[pyclass(frozen, module = "ethrex_node._native")]
@@ -83,6 +87,10 @@ pub struct Built {
     pub included: Vec<Py<Transaction>>,
     /// Hashes of candidates that no later block can take either.
     pub impossible: Vec<Py<PyBytes>>,
+    /// Items of the L1 queue that the block took, of a rollup.
+    pub privileged: usize,
+    /// Bytes of a batch's payload that the block takes at most, on a rollup.
+    pub data_bytes: u64,
 }
 
 #[pymethods]
@@ -177,21 +185,33 @@ impl Chain {
             extra_data: Bytes::from(extra_data),
             max_blobs,
         };
-        let pooled: Vec<_> = candidates.iter().map(|transaction| transaction.get().0.clone()).collect();
-        let built = py.detach(|| self.settled()?.build(parent, &attributes, &pooled).map_err(to_python))?;
-        let by_hash: std::collections::HashMap<B256, &Py<Transaction>> =
-            candidates.iter().map(|transaction| (transaction.get().0.hash, transaction)).collect();
-        Ok(Built {
-            number: built.header.number,
-            hash: py_bytes(py, &built.hash.0),
-            block: py_bytes(py, &built.rlp),
-            transactions: built.included.len(),
-            gas_used: built.header.gas_used,
-            fees: u128::try_from(built.fees).unwrap_or(u128::MAX),
-            requests: built.requests.map(|list| list.iter().map(|request| py_bytes(py, request)).collect()),
-            included: built.included.iter().map(|pooled| by_hash[&pooled.hash].clone_ref(py)).collect(),
-            impossible: hashes(py, &built.impossible),
-        })
+        self.build_with(py, &candidates, |chain, pooled| chain.build(parent, &attributes, pooled))
+    }
+
+    /// Build a rollup's block on `parent`: items of the L1 queue (type 0x7e, the next one first) as far as there is gas,
+    /// then candidates as far as the block's data does not exceed `max_data_bytes`. `l1_prices`: wei per gas and per
+    /// blob gas.
+    #[pyo3(signature = (parent, candidates, *, timestamp, l1_prices, privileged, max_data_bytes))]
+    #[allow(clippy::too_many_arguments)]
+    fn seal(
+        &self,
+        py: Python<'_>,
+        parent: &[u8],
+        candidates: Vec<Py<Transaction>>,
+        timestamp: u64,
+        l1_prices: (u64, u64),
+        privileged: Vec<Vec<u8>>,
+        max_data_bytes: u64,
+    ) -> PyResult<Built> {
+        let parent = hash(parent, "parent")?;
+        let (base_fee, blob_base_fee) = l1_prices;
+        let seal = Seal {
+            timestamp,
+            prices: L1Prices { base_fee, blob_base_fee },
+            privileged: privileged.iter().map(|raw| rollup::privileged(raw)).collect::<PyResult<_>>()?,
+            max_data_bytes,
+        };
+        self.build_with(py, &candidates, |chain, pooled| chain.seal(parent, &seal, pooled))
     }
 
     /// The rules and fees of the next block on the head, at `timestamp`.
@@ -303,6 +323,33 @@ impl Chain {
         py.detach(|| {
             drop(self.settled()?);
             self.database.sync().map_err(storage)
+        })
+    }
+}
+
+impl Chain {
+    fn build_with(
+        &self,
+        py: Python<'_>,
+        candidates: &[Py<Transaction>],
+        build: impl FnOnce(&mut chain::Chain, &[Arc<PoolTransaction>]) -> Result<chain::build::Built, ChainError> + Send,
+    ) -> PyResult<Built> {
+        let pooled: Vec<_> = candidates.iter().map(|transaction| transaction.get().0.clone()).collect();
+        let built = py.detach(|| build(&mut *self.settled()?, &pooled).map_err(to_python))?;
+        let by_hash: std::collections::HashMap<B256, &Py<Transaction>> =
+            candidates.iter().map(|transaction| (transaction.get().0.hash, transaction)).collect();
+        Ok(Built {
+            number: built.header.number,
+            hash: py_bytes(py, &built.hash.0),
+            block: py_bytes(py, &built.rlp),
+            transactions: built.privileged + built.included.len(),
+            gas_used: built.header.gas_used,
+            fees: u128::try_from(built.fees).unwrap_or(u128::MAX),
+            requests: built.requests.map(|list| list.iter().map(|request| py_bytes(py, request)).collect()),
+            included: built.included.iter().map(|pooled| by_hash[&pooled.hash].clone_ref(py)).collect(),
+            impossible: hashes(py, &built.impossible),
+            privileged: built.privileged,
+            data_bytes: built.data_bytes,
         })
     }
 }

@@ -5,6 +5,7 @@ mod errors;
 mod patch;
 mod payload;
 mod reader;
+mod rollup;
 mod transaction;
 mod vectors;
 
@@ -39,6 +40,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(payload::payload_to_block, module)?)?;
     module.add_function(wrap_pyfunction!(payload::block_to_payload, module)?)?;
     module.add_function(wrap_pyfunction!(payload::block_to_payload_body, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::privileged_transaction, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::config_hash, module)?)?;
     module.add_function(wrap_pyfunction!(reader::snapshot_methods, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::admit_transactions, module)?)?;
     vectors::register(module)

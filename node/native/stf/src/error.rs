@@ -61,6 +61,12 @@ pub enum BlockError {
     #[error("excess blob gas {got}, expected {expected}")]
     ExcessBlobGasMismatch { got: u64, expected: u64 },
 
+    // Header of a rollup
+    #[error("{0} is not what the rollup's rules fix")]
+    RollupField(&'static str),
+    #[error("more than 10 blocks with timestamp {0}")]
+    SecondFull(u64),
+
     // Body
     #[error("transactions root {got}, the body's is {expected}")]
     TransactionsRootMismatch { got: B256, expected: B256 },
@@ -140,6 +146,8 @@ impl BlockError {
             Self::BlobGasUsedAboveLimit { .. } => "BlobGasUsedAboveLimit",
             Self::BlobGasUsedNotMultiple(_) => "BlobGasUsedNotMultiple",
             Self::ExcessBlobGasMismatch { .. } => "ExcessBlobGasMismatch",
+            Self::RollupField(_) => "RollupField",
+            Self::SecondFull(_) => "SecondFull",
             Self::TransactionsRootMismatch { .. } => "TransactionsRootMismatch",
             Self::OmmersHashMismatch { .. } => "OmmersHashMismatch",
             Self::WithdrawalsRootMismatch { .. } => "WithdrawalsRootMismatch",
@@ -175,6 +183,14 @@ pub enum TransactionError {
     /// The block is full of blobs; a transaction with fewer may fit.
     #[error("{blobs} blobs, {left} are left in the block")]
     BlockBlobsExceeded { blobs: u64, left: u64 },
+    /// A transaction of L1 on a chain that has none above it.
+    #[error("privileged transactions belong to rollups")]
+    PrivilegedOutsideRollup,
+    /// The block publishes as much as it may; a transaction that writes less may fit.
+    #[error("more data than the block may publish: {limit} bytes")]
+    BlockDataExceeded { limit: u64 },
+    #[error("tip of {tip} wei per gas, the operator fee is {operator_fee}")]
+    TipBelowOperatorFee { tip: u128, operator_fee: u64 },
     /// Against the rules of the fork or the state (nonce, balance, fees, intrinsic gas ...).
     #[error("{0}")]
     Invalid(#[from] InvalidTransaction),
@@ -187,6 +203,9 @@ impl TransactionError {
         match self {
             Self::BlockGasExceeded { .. } => "BlockGasExceeded",
             Self::BlockBlobsExceeded { .. } => "BlockBlobsExceeded",
+            Self::PrivilegedOutsideRollup => "TypeInactive",
+            Self::BlockDataExceeded { .. } => "BlockDataExceeded",
+            Self::TipBelowOperatorFee { .. } => "TipBelowOperatorFee",
             Self::Invalid(reason) => match reason {
                 Invalid::PriorityFeeGreaterThanMaxFee => "PriorityFeeAboveMaxFee",
                 Invalid::GasPriceLessThanBasefee => "FeeBelowBaseFee",

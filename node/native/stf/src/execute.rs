@@ -8,7 +8,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use alloy_consensus::{Eip658Value, Transaction as _};
+use alloy_consensus::{Eip658Value, Transaction as _, Typed2718};
 use alloy_eips::{eip2935, eip4788, eip4895::Withdrawal, eip7002::SYSTEM_ADDRESS};
 use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256};
 use revm::{
@@ -18,7 +18,7 @@ use revm::{
     context_interface::{
         ContextTr, JournalTr,
         journaled_state::account::JournaledAccountTr,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultGas},
     },
     handler::{Handler, MainnetEvm, MainnetHandler},
     interpreter::Instruction,
@@ -27,10 +27,16 @@ use revm::{
 use crate::{
     Block, BlockError, ChainSpec, ExecuteError, Fork, Header, Receipt, StateChanges, StateSource, Transaction,
     TransactionError, constantinople, dao, environment,
+    intrinsic::intrinsic_gas,
     journal::BlockJournal,
-    overlay::Overlay,
+    overlay::{Ancestors, Overlay},
     requests::{self, Requests},
     rewards,
+    rollup::{
+        self, Privileged, Published, RollupRules,
+        fees::{Payer, RollupHandler},
+        precompiles::precompiles,
+    },
     spec::GAS_PER_BLOB,
 };
 
@@ -40,6 +46,7 @@ const SYSTEM_CALL_GAS: u64 = 30_000_000;
 const GWEI: u64 = 1_000_000_000;
 
 type BlockContext<'a, S> = Context<BlockEnv, TxEnv, CfgEnv, Overlay<'a, S>, BlockJournal<'a, S>>;
+pub(crate) type BlockEvm<'a, S> = MainnetEvm<BlockContext<'a, S>>;
 type EvmResult<S> = Result<ExecutionResult<HaltReason>, EVMError<<S as revm::Database>::Error, InvalidTransaction>>;
 
 /// What a block did.
@@ -73,7 +80,9 @@ pub struct Executor<'a, S: StateSource> {
     header: &'a Header,
     fork: Fork,
     max_blob_gas: u64,
-    evm: MainnetEvm<BlockContext<'a, S>>,
+    evm: BlockEvm<'a, S>,
+    published: Published,
+    data_limit: u64,
     receipts: Vec<Receipt>,
     gas_used: u64,
     blob_gas_used: u64,
@@ -85,11 +94,18 @@ impl<'a, S: StateSource> Executor<'a, S> {
     /// `state` is the state of the parent.
     pub fn new(spec: &'a ChainSpec, header: &'a Header, state: &'a mut S) -> Self {
         let fork = spec.fork_of(header);
-        let context: BlockContext<'a, S> = Context::new(Overlay::new(state), fork.spec_id());
+        let ancestors = match spec.rollup {
+            None => Ancestors::Source,
+            Some(_) => {
+                Ancestors::Contract { parent_number: header.number.saturating_sub(1), parent_hash: header.parent_hash }
+            }
+        };
+        let context: BlockContext<'a, S> = Context::new(Overlay::new(state, ancestors), fork.spec_id());
         let mut evm = context
             .with_block(environment::block_env(spec, header))
             .with_cfg(environment::cfg_env(spec, header))
-            .build_mainnet();
+            .build_mainnet()
+            .with_precompiles(precompiles(spec, fork));
         if fork == Fork::Constantinople {
             evm.instruction.insert_instruction(opcode::SSTORE, Instruction::new(constantinople::sstore), 0);
         }
@@ -99,11 +115,18 @@ impl<'a, S: StateSource> Executor<'a, S> {
             fork,
             max_blob_gas: spec.blob_params(header.timestamp).map_or(0, |blobs| blobs.max_gas()),
             evm,
+            published: Published::default(),
+            data_limit: u64::MAX,
             receipts: Vec::new(),
             gas_used: 0,
             blob_gas_used: 0,
             logs_bloom: Bloom::ZERO,
         }
+    }
+
+    /// Refuse transactions that would make the block publish more bytes than this (for builders; no rule of the chain).
+    pub fn limit_data(&mut self, bytes: u64) {
+        self.data_limit = bytes;
     }
 
     /// What comes before the transactions: the DAO fork's change, then the calls that write the beacon root (EIP-4788)
@@ -130,10 +153,79 @@ impl<'a, S: StateSource> Executor<'a, S> {
     ) -> Result<TransactionResult, ExecuteError<S::Error>> {
         let blob_gas = transaction.blob_count().unwrap_or_default() * GAS_PER_BLOB;
         self.check_room(transaction.gas_limit(), blob_gas).map_err(|reason| self.refused(reason))?;
-        let outcome = self.evm.transact_one(environment::tx_env(transaction, sender));
-        let result = self.settle(outcome)?;
+        let (result, data_gas) = match (&self.spec.rollup, transaction) {
+            (None, Transaction::Signed(_)) => {
+                let outcome = self.evm.transact_one(environment::tx_env(transaction, sender));
+                (self.settle(outcome)?, 0)
+            }
+            (None, Transaction::Privileged(_)) => return Err(self.refused(TransactionError::PrivilegedOutsideRollup)),
+            (Some(rules), Transaction::Signed(_)) => {
+                self.check_tip(rules, transaction).map_err(|reason| self.refused(reason))?;
+                self.run_on_rollup(rules, transaction, sender, Payer::Sender)?
+            }
+            (Some(rules), Transaction::Privileged(item)) => self.run_privileged(rules, transaction, item)?,
+        };
         self.blob_gas_used += blob_gas;
-        self.record(transaction, result)
+        self.record(transaction, result, data_gas)
+    }
+
+    /// A fee cap below the base fee is told as on any chain, when it runs.
+    fn check_tip(&self, rules: &RollupRules, transaction: &Transaction) -> Result<(), TransactionError> {
+        let Some(base_fee) = self.header.base_fee_per_gas else { return Ok(()) };
+        let operator_fee = rules.operator_fee_per_gas;
+        match transaction.effective_tip_per_gas(base_fee) {
+            Some(tip) if tip < u128::from(operator_fee) => {
+                Err(TransactionError::TipBelowOperatorFee { tip, operator_fee })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn run_on_rollup(
+        &mut self,
+        rules: &RollupRules,
+        transaction: &Transaction,
+        sender: Address,
+        payer: Payer,
+    ) -> Result<(ExecutionResult<HaltReason>, u64), ExecuteError<S::Error>> {
+        let prices = rollup::header::l1_prices(self.header);
+        self.evm.ctx.set_tx(environment::tx_env(transaction, sender));
+        let mut handler = RollupHandler::new(rules, prices, &mut self.published, payer);
+        handler.data_limit = self.data_limit;
+        let outcome = handler.run(&mut self.evm);
+        let (data_gas, exceeded) = (handler.data_gas, handler.exceeded);
+        if exceeded {
+            return Err(self.refused(TransactionError::BlockDataExceeded { limit: self.data_limit }));
+        }
+        Ok((self.settle(outcome)?, data_gas))
+    }
+
+    /// Run what L1 has queued. It is part of the block whatever comes of it: what could not run is a failed transaction.
+    fn run_privileged(
+        &mut self,
+        rules: &RollupRules,
+        transaction: &Transaction,
+        item: &Privileged,
+    ) -> Result<(ExecutionResult<HaltReason>, u64), ExecuteError<S::Error>> {
+        let (intrinsic, floor) = intrinsic_gas(transaction, self.fork);
+        let journal = &mut self.evm.ctx.journaled_state;
+        if item.from == rollup::BRIDGE {
+            journal.balance_incr(item.from, item.value).map_err(ExecuteError::Source)?;
+        }
+        let balance = journal.load_account(item.from).map_err(ExecuteError::Source)?.info.balance;
+        if item.gas_limit < intrinsic.max(floor) || balance < item.value {
+            let addition = self.published.weigh(journal.written(), &[]);
+            self.published.settle(addition);
+            journal.commit_tx();
+            let gas = ResultGas::default().with_total_gas_spent(item.gas_limit.min(intrinsic.max(floor)));
+            return Ok((ExecutionResult::Revert { gas, logs: Vec::new(), output: Bytes::new() }, 0));
+        }
+        self.run_on_rollup(rules, transaction, item.from, Payer::Queue { intrinsic, floor })
+    }
+
+    /// Bytes that the transactions so far have added to what a rollup publishes, at most.
+    pub fn published_bytes(&self) -> u64 {
+        self.published.bytes()
     }
 
     /// Gas that transactions have used so far.
@@ -215,6 +307,7 @@ impl<'a, S: StateSource> Executor<'a, S> {
         &mut self,
         transaction: &Transaction,
         result: ExecutionResult<HaltReason>,
+        data_gas: u64,
     ) -> Result<TransactionResult, ExecuteError<S::Error>> {
         let (success, gas_used, created) = (result.is_success(), result.tx_gas_used(), result.created_address());
         let (logs, output, halt) = match result {
@@ -224,9 +317,10 @@ impl<'a, S: StateSource> Executor<'a, S> {
         };
         self.gas_used += gas_used;
         let status = self.receipt_status(success).map_err(ExecuteError::Source)?;
-        let receipt = alloy_consensus::Receipt { status, cumulative_gas_used: self.gas_used, logs }.with_bloom();
-        self.logs_bloom |= receipt.logs_bloom;
-        self.receipts.push(Receipt::from_typed(transaction.tx_type(), receipt));
+        let mut receipt = Receipt::new(transaction.ty(), status, self.gas_used, logs);
+        receipt.data_gas = data_gas;
+        self.logs_bloom |= *receipt.logs_bloom();
+        self.receipts.push(receipt);
         Ok(TransactionResult { gas_used, success, output, created, halt })
     }
 
@@ -260,7 +354,11 @@ impl<'a, S: StateSource> Executor<'a, S> {
         Ok(())
     }
 
+    /// A rollup has no consensus layer to ask anything of.
     fn collect_requests(&mut self) -> Result<Requests, ExecuteError<S::Error>> {
+        if self.spec.rollup.is_some() {
+            return Ok(Requests::default());
+        }
         let deposit_contract = self.spec.deposit_contract_address.unwrap_or(requests::MAINNET_DEPOSIT_CONTRACT);
         let mut collected = Requests::default();
         collected.push_request_with_type(

@@ -5,7 +5,7 @@ use alloy_eips::eip1559::{BaseFeeParams, INITIAL_BASE_FEE};
 use alloy_primitives::{B64, U256};
 use revm::context_interface::block::calc_blob_gasprice;
 
-use crate::{BlockError, ChainSpec, Fork, Header, dao, difficulty::difficulty, spec::GAS_PER_BLOB};
+use crate::{BlockError, ChainSpec, Fork, Header, dao, difficulty::difficulty, rollup, spec::GAS_PER_BLOB};
 
 pub use crate::difficulty::difficulty as proof_of_work_difficulty;
 
@@ -31,13 +31,19 @@ pub fn validate_header(
     parent: &Header,
     parent_total_difficulty: U256,
 ) -> Result<(), BlockError> {
+    if let Some(rules) = &spec.rollup {
+        return rollup::header::check_child(spec, rules, header, parent);
+    }
     check_merge(spec, header, parent_total_difficulty)?;
     check_child(spec, spec.fork_of(header), header, parent)
 }
 
 /// All rules but the merge's: those that hold for an ommer too.
 pub(crate) fn check_child(spec: &ChainSpec, fork: Fork, header: &Header, parent: &Header) -> Result<(), BlockError> {
-    check_place(header, parent)?;
+    check_parent(header, parent)?;
+    if header.timestamp <= parent.timestamp {
+        return Err(BlockError::TimestampNotAfterParent { got: header.timestamp, parent: parent.timestamp });
+    }
     check_gas(fork, header, parent)?;
     check_extra_data(spec, header)?;
     check_presence(fork, header)?;
@@ -55,7 +61,8 @@ fn check_merge(spec: &ChainSpec, header: &Header, total: U256) -> Result<(), Blo
     }
 }
 
-fn check_place(header: &Header, parent: &Header) -> Result<(), BlockError> {
+/// Number and parent hash.
+pub(crate) fn check_parent(header: &Header, parent: &Header) -> Result<(), BlockError> {
     let expected = parent.number.saturating_add(1);
     if header.number != expected {
         return Err(BlockError::NumberMismatch { got: header.number, expected });
@@ -63,9 +70,6 @@ fn check_place(header: &Header, parent: &Header) -> Result<(), BlockError> {
     let parent_hash = parent.hash_slow();
     if header.parent_hash != parent_hash {
         return Err(BlockError::ParentHashMismatch { got: header.parent_hash, expected: parent_hash });
-    }
-    if header.timestamp <= parent.timestamp {
-        return Err(BlockError::TimestampNotAfterParent { got: header.timestamp, parent: parent.timestamp });
     }
     Ok(())
 }
@@ -104,7 +108,7 @@ fn check_extra_data(spec: &ChainSpec, header: &Header) -> Result<(), BlockError>
 }
 
 /// Each field that a fork added is there from that fork on and not before.
-fn check_presence(fork: Fork, header: &Header) -> Result<(), BlockError> {
+pub(crate) fn check_presence(fork: Fork, header: &Header) -> Result<(), BlockError> {
     let fields = [
         ("baseFeePerGas", header.base_fee_per_gas.is_some(), fork >= Fork::London),
         ("withdrawalsRoot", header.withdrawals_root.is_some(), fork >= Fork::Shanghai),
@@ -141,7 +145,7 @@ fn check_seal(fork: Fork, header: &Header, parent: &Header) -> Result<(), BlockE
     Ok(())
 }
 
-fn check_base_fee(fork: Fork, header: &Header, parent: &Header) -> Result<(), BlockError> {
+pub(crate) fn check_base_fee(fork: Fork, header: &Header, parent: &Header) -> Result<(), BlockError> {
     match (header.base_fee_per_gas, base_fee(fork, parent)) {
         (Some(got), Some(expected)) if got != expected => Err(BlockError::BaseFeeMismatch { got, expected }),
         _ => Ok(()),

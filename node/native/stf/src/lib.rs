@@ -22,29 +22,30 @@ pub mod journal;
 pub mod memory;
 pub mod ommers;
 pub mod overlay;
+pub mod receipt;
 pub mod requests;
 pub mod rewards;
+pub mod rollup;
 pub mod senders;
 pub mod signature;
 pub mod source;
 pub mod spec;
+pub mod transaction;
 pub mod trie;
 pub mod tries;
 pub mod witness;
 
-/// A signed transaction as it lies in a block: blob transactions without their sidecar.
-pub type Transaction = alloy_consensus::EthereumTxEnvelope<alloy_consensus::TxEip4844>;
 /// A block header.
 pub type Header = alloy_consensus::Header;
 /// A block with its body.
 pub type Block = alloy_consensus::Block<Transaction>;
-/// What a transaction did, with its bloom filter.
-pub type Receipt = alloy_consensus::ReceiptEnvelope;
 
 pub use block::{Ancestor, decode_block, recover_senders, validate_body, validate_header, validate_ommers};
 pub use changes::{AccountBody, AccountChange, SlotChange, StateChanges};
 pub use error::{BlockError, ExecuteError, SenderError, TransactionError};
 pub use execute::{Executed, Executor, TransactionResult, execute_block, verify_executed};
 pub use intrinsic::intrinsic_gas;
+pub use receipt::Receipt;
 pub use source::StateSource;
 pub use spec::{BlobParams, ChainSpec, Fork};
+pub use transaction::{SignedTransaction, Transaction};

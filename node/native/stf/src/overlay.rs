@@ -4,6 +4,7 @@
 //! contract or a slot is read from the source once a block. The overlay sits between the two, remembers each value as
 //! it was before the block, and answers for accounts that the block has destroyed: they have left the journal.
 
+use alloy_eips::eip2935;
 use alloy_primitives::{
     Address, B256, U256,
     map::{AddressMap, AddressSet, HashMap},
@@ -24,16 +25,29 @@ pub struct Overlay<'a, S: StateSource> {
     slots: HashMap<(Address, U256), U256>,
     destroyed: AddressSet,
     failure: Option<S::Error>,
+    ancestors: Ancestors,
+}
+
+/// Where the hashes of earlier blocks come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ancestors {
+    Source,
+    /// The contract of EIP-2935, as it stands before the block, and the parent whose hash is not in it yet.
+    Contract {
+        parent_number: u64,
+        parent_hash: B256,
+    },
 }
 
 impl<'a, S: StateSource> Overlay<'a, S> {
-    pub fn new(source: &'a mut S) -> Self {
+    pub fn new(source: &'a mut S, ancestors: Ancestors) -> Self {
         Self {
             source,
             accounts: AddressMap::default(),
             slots: HashMap::default(),
             destroyed: AddressSet::default(),
             failure: None,
+            ancestors,
         }
     }
 
@@ -171,6 +185,13 @@ impl<S: StateSource> Database for Overlay<'_, S> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, S::Error> {
-        self.source.block_hash(number)
+        match self.ancestors {
+            Ancestors::Source => self.source.block_hash(number),
+            Ancestors::Contract { parent_number, parent_hash } if number == parent_number => Ok(parent_hash),
+            Ancestors::Contract { .. } => {
+                let slot = U256::from(number % eip2935::HISTORY_SERVE_WINDOW as u64);
+                Ok(self.storage(eip2935::HISTORY_STORAGE_ADDRESS, slot)?.into())
+            }
+        }
     }
 }

@@ -77,9 +77,7 @@ mod tests {
 
     fn receipt(address: Address, topic: B256, data: Vec<u8>) -> Receipt {
         let log = Log { address, data: LogData::new_unchecked(vec![topic], data.into()) };
-        Receipt::Legacy(
-            alloy_consensus::Receipt { status: true.into(), cumulative_gas_used: 0, logs: vec![log] }.into(),
-        )
+        Receipt::new(0, true.into(), 0, vec![log])
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 use alloy_consensus::{Transaction as _, Typed2718};
+use alloy_eips::eip2718::EIP4844_TX_TYPE_ID as BLOB_TYPE;
 use alloy_primitives::Address;
 
-use crate::{BlockError, ChainSpec, Fork, Header, SenderError, Transaction, signature};
+use crate::{BlockError, ChainSpec, Fork, Header, SenderError, Transaction, rollup::PRIVILEGED_TYPE, signature};
 
 /// What a fork takes for a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct SignatureRules {
     pub chain_id: u64,
     /// Whether legacy transactions may name the chain (EIP-155).
     pub replay_protection: bool,
+    /// A rollup takes what L1 has queued, and no blobs.
+    pub rollup: bool,
 }
 
 impl SignatureRules {
@@ -20,23 +23,31 @@ impl SignatureRules {
     pub fn of(spec: &ChainSpec, header: &Header) -> Self {
         let fork = spec.fork_of(header);
         let replay_protection = spec.is_replay_protected(header.number, fork);
-        Self { fork, chain_id: spec.chain_id, replay_protection }
+        Self { fork, chain_id: spec.chain_id, replay_protection, rollup: spec.rollup.is_some() }
     }
 
     /// The sender of a transaction.
     pub fn sender(&self, transaction: &Transaction) -> Result<Address, SenderError> {
         self.check_type(transaction.ty())?;
         self.check_chain(transaction)?;
-        let signed = transaction.signature();
-        if self.fork >= Fork::Homestead && signed.s() > signature::SECP256K1N_HALF {
+        let signed = match transaction {
+            Transaction::Privileged(item) => return Ok(item.from),
+            Transaction::Signed(signed) => signed,
+        };
+        let (signature, hash) = (signed.signature(), signed.signature_hash());
+        if self.fork >= Fork::Homestead && signature.s() > signature::SECP256K1N_HALF {
             return Err(SenderError::SignatureInvalid);
         }
-        signature::recover(signed, transaction.signature_hash()).ok_or(SenderError::SignatureInvalid)
+        signature::recover(signature, hash).ok_or(SenderError::SignatureInvalid)
     }
 
     fn check_type(&self, kind: u8) -> Result<(), SenderError> {
         let since = [Fork::Frontier, Fork::Berlin, Fork::London, Fork::Cancun, Fork::Prague];
-        let active = since.get(usize::from(kind)).is_some_and(|since| self.fork >= *since);
+        let active = match kind {
+            PRIVILEGED_TYPE => self.rollup,
+            BLOB_TYPE if self.rollup => false,
+            _ => since.get(usize::from(kind)).is_some_and(|since| self.fork >= *since),
+        };
         if active { Ok(()) } else { Err(SenderError::TypeInactive { kind }) }
     }
 

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, U256};
 use revm::primitives::hardfork::SpecId;
 use serde::{Deserialize, Serialize};
 
-use crate::Header;
+use crate::{Header, rollup::RollupRules};
 
 /// Gas of one blob (EIP-4844).
 pub const GAS_PER_BLOB: u64 = 1 << 17;
@@ -192,6 +192,8 @@ pub struct ChainSpec {
     pub deposit_contract_address: Option<Address>,
     /// By the fork's name in lower case: `cancun`, `prague`, `osaka`, `bpo1`..`bpo5`.
     pub blob_schedule: BTreeMap<String, BlobParams>,
+    /// There on a rollup, whose blocks obey rules of their own.
+    pub rollup: Option<RollupRules>,
 }
 
 impl ChainSpec {

@@ -214,11 +214,13 @@ fn the_chain_is_named_rightly_and_only_where_it_may_be() {
 #[test]
 fn a_high_s_is_taken_only_before_homestead() {
     let transaction = call(0, Address::ZERO, 1, vec![]);
-    let Transaction::Legacy(low) = sign(transaction.clone(), &key(1)) else { unreachable!() };
+    let Transaction::Signed(stf::SignedTransaction::Legacy(low)) = sign(transaction.clone(), &key(1)) else {
+        unreachable!()
+    };
     let order = stf::signature::SECP256K1N_HALF * U256::from(2) + U256::ONE;
     let low = low.signature();
     let high = Signature::new(low.r(), order - low.s(), !low.v());
-    let high = Transaction::Legacy(alloy_consensus::Signed::new_unhashed(transaction, high));
+    let high = Transaction::from(alloy_consensus::Signed::new_unhashed(transaction, high));
 
     assert_eq!(sender(Fork::Frontier, high.clone()), Ok(vec![address(&key(1))]));
     assert_eq!(kind(sender(Fork::Homestead, high)), "SignatureInvalid");
@@ -228,7 +230,7 @@ fn a_high_s_is_taken_only_before_homestead() {
 fn a_signature_that_no_key_made_is_refused_with_its_place() {
     let spec = spec(Fork::Osaka);
     let bad = Signature::new(U256::ZERO, U256::ONE, false);
-    let bad = Transaction::Legacy(alloy_consensus::Signed::new_unhashed(call(0, Address::ZERO, 1, vec![]), bad));
+    let bad = Transaction::from(alloy_consensus::Signed::new_unhashed(call(0, Address::ZERO, 1, vec![]), bad));
     let good = sign(call(0, Address::ZERO, 1, vec![]), &key(1));
 
     let verdict = recover_senders(&spec, &child(&spec, &genesis(&spec)), &[good, bad]);

@@ -173,9 +173,9 @@ fn receipts_hold_a_root_before_byzantium_and_a_status_after() {
     // The reward comes after the last receipt: without it the state has that receipt's root.
     let mut unrewarded = state.clone();
     unrewarded.accounts.get_mut(&MINER).unwrap().0.balance -= U256::from(5 * ETHER);
-    assert_eq!(executed.receipts[1].as_receipt().unwrap().status, Eip658Value::PostState(unrewarded.root()));
-    assert_ne!(executed.receipts[0].as_receipt().unwrap().status, Eip658Value::PostState(unrewarded.root()));
-    assert_eq!(later.receipts[1].as_receipt().unwrap().status, Eip658Value::Eip658(true));
+    assert_eq!(executed.receipts[1].outcome(), Eip658Value::PostState(unrewarded.root()));
+    assert_ne!(executed.receipts[0].outcome(), Eip658Value::PostState(unrewarded.root()));
+    assert_eq!(later.receipts[1].outcome(), Eip658Value::Eip658(true));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn no_contract_is_created_over_storage() {
 
     let (after, executed) = applied(Fork::Shanghai, state, vec![sign(call(0, TxKind::Create, 0, hex!("00")), &key(1))]);
 
-    assert!(!executed.receipts[0].status());
+    assert!(!executed.receipts[0].is_success());
     assert_eq!(executed.gas_used, 1_000_000);
     assert_eq!(after.slot(created, 1), U256::ONE);
 }

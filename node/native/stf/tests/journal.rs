@@ -168,8 +168,8 @@ fn the_root_of_a_receipt_is_the_root_of_the_state_there() {
         let mut roots = Vec::new();
         for transaction in &transactions {
             executor.transaction(transaction, address(&key(1))).unwrap();
-            let receipt = executor.receipts().last().unwrap().as_receipt().unwrap();
-            roots.push(receipt.status.as_post_state().unwrap());
+            let receipt = executor.receipts().last().unwrap();
+            roots.push(receipt.outcome().as_post_state().unwrap());
         }
 
         let expected: Vec<B256> = transactions

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 OTHER_CONFIG_KEYS: Final = frozenset(
     {
-        "chainId", "daoForkSupport", "terminalTotalDifficulty", "depositContractAddress", "blobSchedule",
+        "chainId", "daoForkSupport", "terminalTotalDifficulty", "depositContractAddress", "blobSchedule", "rollup",
         # known elsewhere, without meaning here: seals are not checked, merged is what the difficulty says
         "eip150Hash", "terminalTotalDifficultyPassed", "ethash", "enableUBTAtGenesis", "enableVerkleAtGenesis",
     }
@@ -158,6 +158,16 @@ HEADER: Final[dict[str, tuple[Callable[[Any], str], object]]] = {
     "excessBlobGas": (_quantity(64), None),
     "blobGasUsed": (_quantity(64), None),
 }
+# Rule of a rollup: reader, whether the genesis must say it.
+ROLLUP: Final[dict[str, tuple[Callable[[Any], Any], bool]]] = {
+    "gasLimit": (lambda value: values.number(value, 64), True),
+    "feeRecipient": (_hash(20), True),
+    "baseFeeVault": (_hash(20), False),
+    "operatorFeePerGas": (lambda value: values.number(value, 64), False),
+    "operatorFeeVault": (_hash(20), False),
+    "dataFeeVault": (_hash(20), False),
+    "nativeToken": (_hash(20), False),
+}
 OTHER_KEYS: Final = frozenset({"config", "alloc", "slotNumber", "stateRoot", "hash", "mixhash"})
 
 
@@ -197,9 +207,12 @@ def _config(given: Any, problems: _Problems) -> dict[str, Any]:
             config[key] = problems.read(f"config.{key}", given[key], _plain(64), 0)
     _identity(given, config, problems)
     _blob_schedule(given.get("blobSchedule"), config, problems)
+    if given.get("rollup") is not None:
+        config["rollup"] = _rollup(given["rollup"], problems)
     if not problems.found:
         problems.found += forks.contradictions(config)
-        problems.found += forks.missing_blob_schedule(config)
+        if "rollup" not in config:  # it takes no blobs
+            problems.found += forks.missing_blob_schedule(config)
     never = [key for key in forks.NOT_IMPLEMENTED if key in config]
     problems.warnings += [f"config.{key} lies in the far future and is left out" for key in never]
     return {key: value for key, value in config.items() if key not in never}
@@ -258,6 +271,23 @@ def _blob_entry(place: str, given: Any, problems: _Problems) -> dict[str, int]:
     if entry["baseFeeUpdateFraction"] == 0:
         problems.found.append(f"{place}.baseFeeUpdateFraction is 0: the blob price would be a division by zero")
     return entry
+
+
+def _rollup(given: Any, problems: _Problems) -> dict[str, Any]:
+    """A rollup's rules. All of them are bound on L1, so that an unknown one is no warning but a problem."""
+    if not isinstance(given, dict):
+        problems.found.append(f"config.rollup is {values.show(given)}, not an object")
+        return {}
+    rules: dict[str, Any] = {}
+    for key in given:
+        if key not in ROLLUP:
+            problems.found.append(f"config.rollup.{key} is not known{hint(key, frozenset(ROLLUP), 'config.rollup.')}")
+    for key, (reader, required) in ROLLUP.items():
+        if given.get(key) is not None:
+            rules[key] = problems.read(f"config.rollup.{key}", given[key], reader, 0)
+        elif required:
+            problems.found.append(f"config.rollup.{key} is missing")
+    return rules
 
 
 def _exact(config: dict[str, Any]) -> dict[str, Any]:

@@ -209,7 +209,7 @@ fn sent_in(context: &Context, number: u64, sender: Address, nonce: u64) -> Resul
         stored.senders[*position] == sender && stored.block.body.transactions[*position].nonce() == nonce
     };
     let position = (0..stored.senders.len()).find(is_it);
-    Ok(position.map(|position| *stored.block.body.transactions[position].tx_hash()))
+    Ok(position.map(|position| *stored.block.body.transactions[position].hash()))
 }
 
 /// A block of the canonical chain, the genesis block apart.
@@ -246,7 +246,7 @@ fn created_in(context: &Context, number: u64, contract: Address) -> Result<Optio
         let (frame, done) = traced_on(&mut replay, &stored, position, limits)?;
         replay.commit(done);
         if let Some(creator) = creator_of(&frame, contract) {
-            let hash = stored.block.body.transactions[position].tx_hash();
+            let hash = stored.block.body.transactions[position].hash();
             return Ok(Some(json!({"hash": hash, "creator": creator})));
         }
     }

@@ -87,7 +87,7 @@ fn replay(
         let (_, done) = replay.inspect(transaction, *sender, &mut inspector)?;
         inspector.check()?;
         let info = TransactionInfo {
-            hash: Some(*transaction.tx_hash()),
+            hash: Some(*transaction.hash()),
             index: Some(index as u64),
             block_hash: Some(stored.hash),
             block_number: Some(header.number),

@@ -10,6 +10,8 @@ use revm::handler::{EthPrecompiles, PrecompileProvider, precompile_output_to_int
 use revm::interpreter::{CallInputs, InterpreterResult};
 use revm::precompile::Precompile;
 use revm::primitives::hardfork::SpecId;
+use stf::rollup::precompiles::precompiles;
+use stf::{ChainSpec, Fork};
 
 #[derive(Clone, Debug)]
 pub struct CallPrecompiles {
@@ -21,6 +23,11 @@ pub struct CallPrecompiles {
 impl CallPrecompiles {
     pub fn new(spec: SpecId) -> Self {
         Self { fork: EthPrecompiles::new(spec), table: None }
+    }
+
+    /// Those of the chain at a fork.
+    pub fn of_chain(spec: &ChainSpec, fork: Fork) -> Self {
+        Self { fork: precompiles(spec, fork), table: None }
     }
 
     pub fn has(&self, address: &Address) -> bool {

@@ -47,7 +47,9 @@ impl Environment {
         let block = stf::environment::block_env(spec, header);
         let mut environment =
             Self::new(block, stf::environment::cfg_env(spec, header), header.base_fee_per_gas.is_some());
-        environment.is_constantinople = spec.fork_of(header) == Fork::Constantinople;
+        let fork = spec.fork_of(header);
+        environment.precompiles = CallPrecompiles::of_chain(spec, fork);
+        environment.is_constantinople = fork == Fork::Constantinople;
         environment
     }
 

@@ -1,11 +1,11 @@
 //! Receipts and logs as JSON.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_rlp::Result;
 use stf::spec::GAS_PER_BLOB;
 
 use crate::json::{self, Object};
-use crate::records::{BLOB, Log, Outcome, Receipt, Transaction};
+use crate::records::{BLOB, Log, Outcome, PRIVILEGED, Receipt, Transaction};
 
 /// The block a receipt lies in.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct ReceiptPlace<'a> {
     pub timestamp: Option<u64>,
     pub base_fee: Option<u64>,
     pub blob_gas_price: u128,
+    /// Wei per gas; there on a rollup, whose receipts tell the parts of the fee.
+    pub operator_fee: Option<u64>,
 }
 
 /// What came before a receipt in its block.
@@ -64,9 +66,14 @@ pub fn receipt(
     let created = transaction.created(sender);
     object.data_or_null("contractAddress", created.as_ref().map(|address| &address[..]));
     object.quantity("cumulativeGasUsed", receipt.cumulative_gas_used);
-    object.quantity_bytes("effectiveGasPrice", &transaction.effective_gas_price(place.base_fee).to_be_bytes());
+    let (price, gas_used) =
+        (transaction.effective_gas_price(place.base_fee), receipt.cumulative_gas_used - before.gas_used);
+    object.quantity_bytes("effectiveGasPrice", &price.to_be_bytes());
     object.data("from", &sender[..]);
-    object.quantity("gasUsed", receipt.cumulative_gas_used - before.gas_used);
+    object.quantity("gasUsed", gas_used);
+    if let Some(operator_fee) = place.operator_fee {
+        rollup_fees(&mut object, transaction, receipt, price, gas_used, operator_fee);
+    }
     let log_place = LogPlace {
         block_hash: place.block_hash,
         block_number: place.block_number,
@@ -88,6 +95,21 @@ pub fn receipt(
     object.quantity("type", transaction.kind.into());
     object.close();
     Ok(())
+}
+
+/// The parts of a rollup's fee: what data on L1 cost, and the operator's.
+fn rollup_fees(
+    object: &mut Object<'_>,
+    transaction: &Transaction<'_>,
+    receipt: &Receipt<'_>,
+    price: u128,
+    gas_used: u64,
+    operator_fee: u64,
+) {
+    let paying = if transaction.kind == PRIVILEGED { 0 } else { gas_used - receipt.data_gas };
+    object.quantity("dataGasUsed", receipt.data_gas);
+    object.quantity_256("dataFee", &(U256::from(receipt.data_gas) * U256::from(price)));
+    object.quantity_256("operatorFee", &(U256::from(paying) * U256::from(operator_fee)));
 }
 
 /// A log; `index` counts within the block.

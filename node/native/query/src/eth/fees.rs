@@ -96,7 +96,8 @@ fn sample_tips(context: &Context, mut number: u64) -> Result<u128, RpcError> {
     }
     tips.sort_unstable();
     let chosen = tips.get(tips.len().saturating_sub(1) * PERCENTILE / 100);
-    Ok(chosen.copied().unwrap_or(LEAST_TIP).min(MAX_TIP))
+    let operator_fee = context.spec.rollup.as_ref().map_or(0, |rules| rules.operator_fee_per_gas);
+    Ok(chosen.copied().unwrap_or(LEAST_TIP + u128::from(operator_fee)).min(MAX_TIP))
 }
 
 fn lowest_tips(context: &Context, number: u64) -> Result<Vec<u128>, RpcError> {

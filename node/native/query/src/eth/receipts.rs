@@ -100,5 +100,6 @@ fn place<'a>(context: &Context, header: &Header, block_hash: &'a B256) -> Receip
         timestamp: context.tells_time().then_some(header.timestamp),
         base_fee: header.base_fee_per_gas,
         blob_gas_price: fees::blob_base_fee(&context.spec, header).unwrap_or_default(),
+        operator_fee: context.spec.rollup.as_ref().map(|rules| rules.operator_fee_per_gas),
     }
 }

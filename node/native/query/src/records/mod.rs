@@ -9,7 +9,7 @@ mod transaction;
 
 pub use body::Body;
 pub use receipt::{Log, Outcome, Receipt, Receipts};
-pub use transaction::{ACCESS_LIST, BLOB, DYNAMIC_FEE, SET_CODE, Transaction};
+pub use transaction::{ACCESS_LIST, BLOB, DYNAMIC_FEE, PRIVILEGED, SET_CODE, Transaction};
 
 use alloy_rlp::{Error, Header, Result};
 

@@ -1,4 +1,4 @@
-//! What a transaction did: stored as [type, status or state root, cumulative gas, logs].
+//! What a transaction did: stored as [type, status or state root, cumulative gas, logs, gas for data where there is some].
 
 use alloy_primitives::{Address, B256, Bloom, BloomInput};
 use alloy_rlp::{BufMut, Encodable, Error, Result};
@@ -14,6 +14,8 @@ pub struct Receipt<'a> {
     pub kind: u8,
     pub outcome: Outcome<'a>,
     pub cumulative_gas_used: u64,
+    /// On rollups: the part of the gas that paid for data on L1.
+    pub data_gas: u64,
     logs: Items<'a>,
 }
 
@@ -54,7 +56,9 @@ impl<'a> Receipt<'a> {
             root => Outcome::Root(root.try_into().map_err(|_| Error::UnexpectedLength)?),
         };
         let cumulative_gas_used = integer_64(fields.expect()?.bytes()?);
-        Ok(Self { kind, outcome, cumulative_gas_used, logs: fields.expect()?.items()? })
+        let logs = fields.expect()?.items()?;
+        let data_gas = fields.next().map_or(Ok(0), |item| Ok::<_, Error>(integer_64(item?.bytes()?)))?;
+        Ok(Self { kind, outcome, cumulative_gas_used, data_gas, logs })
     }
 
     pub fn logs(&self) -> impl Iterator<Item = Result<Log<'a>>> + use<'a> {

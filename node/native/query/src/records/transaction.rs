@@ -3,6 +3,8 @@
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rlp::{Error, Result};
 
+use stf::rollup::PRIVILEGED_TYPE;
+
 use super::{Item, Items, integer_128};
 
 pub const LEGACY: u8 = 0;
@@ -10,8 +12,9 @@ pub const ACCESS_LIST: u8 = 1;
 pub const DYNAMIC_FEE: u8 = 2;
 pub const BLOB: u8 = 3;
 pub const SET_CODE: u8 = 4;
+pub const PRIVILEGED: u8 = PRIVILEGED_TYPE;
 
-/// A signed transaction. Integers are big-endian bytes without leading zeros.
+/// A transaction. Integers are big-endian bytes without leading zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Transaction<'a> {
     pub kind: u8,
@@ -39,6 +42,7 @@ pub struct Transaction<'a> {
     pub blob_hashes: Items<'a>,
     /// Type 4.
     pub authorizations: Items<'a>,
+    /// Nothing where nobody signed, as `r` and `s`.
     pub v: &'a [u8],
     pub r: &'a [u8],
     pub s: &'a [u8],
@@ -53,7 +57,9 @@ impl<'a> Transaction<'a> {
     /// Read EIP-2718 bytes.
     pub fn decode(raw: &'a [u8]) -> Result<Self> {
         match raw {
-            [kind @ ACCESS_LIST..=SET_CODE, payload @ ..] => Self::fields(*kind, raw, Items::of(payload)?),
+            [kind @ (ACCESS_LIST..=SET_CODE | PRIVILEGED), payload @ ..] => {
+                Self::fields(*kind, raw, Items::of(payload)?)
+            }
             [first, ..] if *first >= 0xc0 => Self::fields(LEGACY, raw, Items::of(raw)?),
             _ => Err(Error::Custom("unknown transaction type")),
         }
@@ -77,7 +83,11 @@ impl<'a> Transaction<'a> {
         let (max_blob_fee, blob_hashes) =
             if kind == BLOB { (next()?.bytes()?, next()?.items()?) } else { (nothing, Items(nothing)) };
         let authorizations = if kind == SET_CODE { next()?.items()? } else { Items(nothing) };
-        let (v, r, s) = (next()?.bytes()?, next()?.bytes()?, next()?.bytes()?);
+        let (v, r, s) = if kind == PRIVILEGED {
+            (nothing, nothing, nothing)
+        } else {
+            (next()?.bytes()?, next()?.bytes()?, next()?.bytes()?)
+        };
         Ok(Self {
             kind,
             raw,
@@ -113,6 +123,9 @@ impl<'a> Transaction<'a> {
 
     /// What a unit of gas costs in a block with this base fee.
     pub fn effective_gas_price(&self, base_fee: Option<u64>) -> u128 {
+        if self.kind == PRIVILEGED {
+            return 0;
+        }
         if self.kind < DYNAMIC_FEE {
             return integer_128(self.gas_price);
         }

@@ -60,7 +60,7 @@ fn what_lives_in_the_writer_s_memory_is_not_answered_by_a_worker() {
 
     assert!(!ask("eth_getBalance", json!([SENDER, "pending"])));
     assert!(!ask("eth_getTransactionByHash", json!([B256::ZERO])));
-    assert!(ask("eth_getTransactionByHash", json!([transactions(1)[0].tx_hash()])));
+    assert!(ask("eth_getTransactionByHash", json!([transactions(1)[0].hash()])));
     assert!(ask("eth_getBalance", json!([SENDER, "latest"])));
 
     chain.settings.elsewhere = Elsewhere::Pool;
@@ -108,20 +108,20 @@ fn storage_keys_are_read_leniently_and_bad_ones_refused_with_the_edition_s_code(
 fn transactions_are_found_by_hash_and_by_place() {
     let chain = Chain::new(3);
     for (index, transaction) in transactions(2).iter().enumerate() {
-        let by_hash = chain.call("eth_getTransactionByHash", json!([transaction.tx_hash()])).unwrap();
+        let by_hash = chain.call("eth_getTransactionByHash", json!([transaction.hash()])).unwrap();
         let by_number = chain.call("eth_getTransactionByBlockNumberAndIndex", json!(["0x2", quantity(index as u64)]));
         let by_block =
             chain.call("eth_getTransactionByBlockHashAndIndex", json!([chain.hash(2), quantity(index as u64)]));
         let in_block = chain.call("eth_getBlockByNumber", json!(["0x2", true])).unwrap();
 
-        assert_eq!(by_hash["hash"], json!(transaction.tx_hash()));
+        assert_eq!(by_hash["hash"], json!(transaction.hash()));
         assert_eq!((by_hash["from"].clone(), by_hash["blockTimestamp"].clone()), (json!(SENDER), quantity(24)));
         assert_eq!(by_number.as_ref(), Ok(&by_hash));
         assert_eq!(by_block.as_ref(), Ok(&by_hash));
         assert_eq!(in_block["transactions"][index], by_hash);
         let signed = json!(hex::encode_prefixed(raw(transaction)));
-        assert_eq!(chain.call("eth_getRawTransactionByHash", json!([transaction.tx_hash()])), Ok(signed.clone()));
-        assert_eq!(chain.call("debug_getRawTransaction", json!([transaction.tx_hash()])), Ok(signed.clone()));
+        assert_eq!(chain.call("eth_getRawTransactionByHash", json!([transaction.hash()])), Ok(signed.clone()));
+        assert_eq!(chain.call("debug_getRawTransaction", json!([transaction.hash()])), Ok(signed.clone()));
         let at = quantity(index as u64);
         assert_eq!(chain.call("eth_getRawTransactionByBlockNumberAndIndex", json!(["0x2", at])), Ok(signed));
     }
@@ -140,10 +140,7 @@ fn a_receipt_is_the_same_alone_and_in_its_block() {
     let sent = transactions(3);
 
     for (index, transaction) in sent.iter().enumerate() {
-        assert_eq!(
-            chain.call("eth_getTransactionReceipt", json!([transaction.tx_hash()])).as_ref(),
-            Ok(&of_block[index])
-        );
+        assert_eq!(chain.call("eth_getTransactionReceipt", json!([transaction.hash()])).as_ref(), Ok(&of_block[index]));
     }
     let created = &of_block[2];
     assert_eq!(created["contractAddress"], json!(SENDER.create(8)));
@@ -188,7 +185,7 @@ fn a_log_tells_its_place() {
 
     let expected = json!({
         "address": CONTRACT, "topics": [EVENT, topic_of(2)], "data": "0x02", "blockNumber": "0x2",
-        "transactionHash": transactions(2)[1].tx_hash(), "transactionIndex": "0x1", "blockHash": chain.hash(2),
+        "transactionHash": transactions(2)[1].hash(), "transactionIndex": "0x1", "blockHash": chain.hash(2),
         "blockTimestamp": "0x18", "logIndex": "0x1", "removed": false,
     });
     assert_eq!(logs[1], expected);
@@ -232,7 +229,7 @@ fn a_side_block_is_shown_by_its_hash_without_its_state() {
     assert_eq!(chain.call("eth_blockNumber", json!([])), Ok(json!("0x3")));
     assert_eq!(chain.call("eth_getBlockByHash", json!([side, false])).unwrap()["number"], json!("0x5"));
     assert_eq!(chain.call("eth_getBlockByNumber", json!(["0x5", false])), Ok(Value::Null));
-    assert_eq!(chain.call("eth_getTransactionByHash", json!([transactions(5)[0].tx_hash()])), Ok(Value::Null));
+    assert_eq!(chain.call("eth_getTransactionByHash", json!([transactions(5)[0].hash()])), Ok(Value::Null));
     let state = chain.call("eth_getBalance", json!([SENDER, side])).unwrap_err();
     assert_eq!(state, format!("-32000: the state of side block {side} is not available"));
     let canonical = chain.call("eth_getBalance", json!([SENDER, {"blockHash": side, "requireCanonical": true}]));
@@ -356,7 +353,7 @@ fn a_block_that_failed_is_shown_with_its_reason() {
 
     assert_eq!(shown[0]["hash"], json!(chain.hash(1)));
     assert_eq!((shown[0]["rlp"].clone(), shown[0]["reason"].clone()), (json!(raw), json!("wrong root")));
-    assert_eq!(shown[0]["block"]["transactions"][1]["hash"], json!(transactions(1)[1].tx_hash()));
+    assert_eq!(shown[0]["block"]["transactions"][1]["hash"], json!(transactions(1)[1].hash()));
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn receipts_equal_the_recorded_ones() {
             timestamp: recorded.has_timestamps().then_some(recorded.header.timestamp),
             base_fee: recorded.header.base_fee_per_gas,
             blob_gas_price: 1,
+            operator_fee: None,
         };
 
         let body = Body::read(&recorded.body_rlp).unwrap();

@@ -57,7 +57,7 @@ impl Pending for Memory {
     }
 
     fn transaction(&self, hash: &B256) -> Option<(Bytes, Address)> {
-        let pooled = transactions(5).into_iter().find(|transaction| transaction.tx_hash() == hash)?;
+        let pooled = transactions(5).into_iter().find(|transaction| transaction.hash() == hash)?;
         Some((raw(&pooled).into(), SENDER))
     }
 }
@@ -116,16 +116,16 @@ fn the_pool_is_asked_for_transactions_that_are_in_no_block() {
     let writer = writer();
     let pooled = &transactions(5)[1];
 
-    let shown = writer.call("eth_getTransactionByHash", json!([pooled.tx_hash()])).unwrap();
+    let shown = writer.call("eth_getTransactionByHash", json!([pooled.hash()])).unwrap();
 
-    assert_eq!((shown["hash"].clone(), shown["from"].clone()), (json!(pooled.tx_hash()), json!(SENDER)));
+    assert_eq!((shown["hash"].clone(), shown["from"].clone()), (json!(pooled.hash()), json!(SENDER)));
     for field in ["blockHash", "blockNumber", "blockTimestamp", "transactionIndex"] {
         assert_eq!(shown.get(field), Some(&Value::Null));
     }
-    let signed = writer.call("eth_getRawTransactionByHash", json!([pooled.tx_hash()]));
+    let signed = writer.call("eth_getRawTransactionByHash", json!([pooled.hash()]));
     assert_eq!(signed, Ok(json!(hex::encode_prefixed(raw(pooled)))));
     assert_eq!(writer.call("eth_getTransactionByHash", json!([B256::ZERO])), Ok(Value::Null));
-    assert_eq!(writer.call("eth_getTransactionReceipt", json!([pooled.tx_hash()])), Ok(Value::Null));
+    assert_eq!(writer.call("eth_getTransactionReceipt", json!([pooled.hash()])), Ok(Value::Null));
 }
 
 #[test]

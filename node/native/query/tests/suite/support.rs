@@ -102,7 +102,7 @@ impl Chain {
             senders: vec![SENDER; transactions.len()],
             log_keys: log_key::of_receipts(&receipts).unwrap(),
             receipts,
-            transaction_hashes: transactions.iter().map(|transaction| *transaction.tx_hash()).collect(),
+            transaction_hashes: transactions.iter().map(|transaction| *transaction.hash()).collect(),
             accounts: change.accounts,
             storage: change.storage,
             codes: if number == 0 { vec![(keccak256(CODE), CODE.into())] } else { Vec::new() },

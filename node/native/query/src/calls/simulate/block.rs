@@ -13,7 +13,7 @@ use super::logs::{LogCollector, NumberedLog};
 use super::plan::PlannedBlock;
 use super::transaction::Unsigned;
 use super::{Ground, changes};
-use alloy_consensus::{Eip658Value, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxType, proofs};
+use alloy_consensus::{Eip658Value, TxType, proofs};
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::{Address, B256, Bloom};
 use alloy_rlp::BufMut;
@@ -24,7 +24,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::EvmState;
 use revm::{DatabaseCommit, DatabaseRef};
 use stf::rewards::mining_rewards;
-use stf::{Fork, Header};
+use stf::{Fork, Header, Receipt};
 
 const BLOCK_GAS_LIMIT_REACHED: i64 = -38015;
 
@@ -50,7 +50,7 @@ pub struct Simulation<'a, D> {
 #[derive(Default)]
 struct Outcome {
     transactions: Vec<Unsigned>,
-    receipts: Vec<ReceiptEnvelope>,
+    receipts: Vec<Receipt>,
     calls: Vec<CallAnswer>,
     gas_used: u64,
     blob_gas_used: u64,
@@ -196,21 +196,14 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
         tx_type: TxType,
         cumulative_gas_used: u64,
         environment: &Environment,
-    ) -> Result<ReceiptEnvelope, CallError> {
+    ) -> Result<Receipt, CallError> {
         let status = if environment.cfg.spec.is_enabled_in(SpecId::BYZANTIUM) {
             Eip658Value::Eip658(result.is_success())
         } else {
             Eip658Value::PostState(self.state_root()?)
         };
         let logs = if result.is_success() { result.logs().to_vec() } else { Vec::new() };
-        let receipt = ReceiptWithBloom::from(Receipt { status, cumulative_gas_used, logs });
-        Ok(match tx_type {
-            TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
-            TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
-            TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
-            TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
-            TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
-        })
+        Ok(Receipt::new(tx_type.into(), status, cumulative_gas_used, logs))
     }
 
     /// Requests and withdrawals, and the header fields that stand for what the block did.

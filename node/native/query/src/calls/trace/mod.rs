@@ -40,7 +40,7 @@ pub fn block<D: DatabaseRef<Error = SourceError>>(
     let mut replay = Replay::new(subject.spec, &subject.block.header, state)?;
     json::try_list(out, 0..subject.block.body.transactions.len(), |out, index| {
         let mut entry = json::Object::open(out);
-        entry.data("txHash", subject.block.body.transactions[index].tx_hash().as_slice());
+        entry.data("txHash", subject.block.body.transactions[index].hash().as_slice());
         transaction_on(subject, index, &mut replay, tracer, entry.key("result"))?;
         entry.close();
         tracer.check_room(out.len())
@@ -84,7 +84,7 @@ fn transaction_on<D: DatabaseRef<Error = SourceError>>(
     let context = TransactionContext {
         block_hash: Some(subject.hash),
         tx_index: Some(index),
-        tx_hash: Some(*transaction.tx_hash()),
+        tx_hash: Some(*transaction.hash()),
     };
     let ran = Ran { context, tx: &tx, environment: &replay.environment, done: &done, logs_before: replay.logs };
     tracer.finish(&ran, &mut replay.layer, out)?;

@@ -1,0 +1,192 @@
+//! Run a rollup's transaction: charge for the data that it publishes, and pay those who ran the chain.
+//!
+//! The data fee is taken as gas, after execution and on top of it, so that gas used times the effective price is what
+//! the sender pays to the wei. A transaction whose gas limit does not cover it is undone and costs all of its gas.
+
+use alloc::string::ToString;
+use core::{cell::Cell, marker::PhantomData};
+
+use alloy_primitives::U256;
+use revm::{
+    context::{Block as _, ContextTr, Transaction as _},
+    context_interface::{
+        JournalTr,
+        journaled_state::JournalCheckpoint,
+        result::{EVMError, HaltReason, InvalidTransaction, ResultGas},
+    },
+    handler::{EvmTr, FrameResult, Handler, execution},
+    interpreter::{GasTracker, InitialAndFloorGas},
+};
+
+use super::{L1Prices, Published, RollupRules, metering::Addition};
+use crate::{StateSource, execute::BlockEvm};
+
+/// Gas of a blob, and the bytes of payload that fit into it (31 of every 32).
+const BLOB_GAS: u64 = 1 << 17;
+const BLOB_PAYLOAD_BYTES: u64 = 126_976;
+
+/// Wei that L1 charges for this many bytes in blobs, rounded up.
+pub fn data_fee(bytes: u64, prices: L1Prices) -> U256 {
+    let price = U256::from(bytes) * U256::from(BLOB_GAS) * U256::from(prices.blob_base_fee);
+    price.div_ceil(U256::from(BLOB_PAYLOAD_BYTES))
+}
+
+/// The same in gas at a gas price, rounded up.
+pub fn data_gas(bytes: u64, prices: L1Prices, gas_price: u128) -> u64 {
+    data_fee(bytes, prices).div_ceil(U256::from(gas_price.max(1))).saturating_to()
+}
+
+/// Who pays for a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Payer {
+    Sender,
+    /// L1 has been paid already. The gas that it takes before and whatever it does.
+    Queue {
+        intrinsic: u64,
+        floor: u64,
+    },
+}
+
+/// revm's course of a transaction with a rollup's fees.
+pub(crate) struct RollupHandler<'r, 'a, S> {
+    pub rules: &'r RollupRules,
+    pub prices: L1Prices,
+    pub published: &'r mut Published,
+    pub payer: Payer,
+    /// Bytes that the block may publish. What L1 has queued is not held to it.
+    pub data_limit: u64,
+    /// What the transaction paid for its data, once it has run.
+    pub data_gas: u64,
+    /// It would have taken the block over its limit, and has left no trace.
+    pub exceeded: bool,
+    uncovered: bool,
+    floor: Cell<u64>,
+    source: PhantomData<&'a S>,
+}
+
+impl<'r, 'a, S: StateSource> RollupHandler<'r, 'a, S> {
+    pub fn new(rules: &'r RollupRules, prices: L1Prices, published: &'r mut Published, payer: Payer) -> Self {
+        Self {
+            rules,
+            prices,
+            published,
+            payer,
+            data_limit: u64::MAX,
+            data_gas: 0,
+            exceeded: false,
+            uncovered: false,
+            floor: Cell::new(0),
+            source: PhantomData,
+        }
+    }
+
+    fn fits(&self, addition: &Addition) -> bool {
+        matches!(self.payer, Payer::Queue { .. })
+            || self.published.bytes().saturating_add(addition.bytes) <= self.data_limit
+    }
+
+    fn charge(&self, evm: &BlockEvm<'a, S>, bytes: u64) -> u64 {
+        match self.payer {
+            Payer::Queue { .. } => 0,
+            Payer::Sender => data_gas(bytes, self.prices, gas_price(evm)),
+        }
+    }
+
+    /// Split gas used times the gas price: what data cost, base fee, operator fee, tip.
+    fn pay(&self, evm: &mut BlockEvm<'a, S>, executed: u64) -> Result<(), S::Error> {
+        let (base_fee, beneficiary) = (evm.ctx.block.basefee, evm.ctx.block.beneficiary);
+        let (price, operator_fee) = (gas_price(evm), self.rules.operator_fee_per_gas);
+        let tip = price.saturating_sub(u128::from(base_fee) + u128::from(operator_fee));
+        let shares = [
+            (Some(self.rules.data_fee_vault), self.data_gas, price),
+            (self.rules.base_fee_vault, executed, u128::from(base_fee)),
+            (Some(self.rules.operator_fee_vault), executed, u128::from(operator_fee)),
+            (Some(beneficiary), executed, tip),
+        ];
+        for (account, gas, price) in shares {
+            let amount = U256::from(gas) * U256::from(price);
+            if let Some(account) = account.filter(|_| !amount.is_zero()) {
+                evm.ctx.journal_mut().balance_incr(account, amount)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn gas_price<S: StateSource>(evm: &BlockEvm<'_, S>) -> u128 {
+    evm.ctx.tx().effective_gas_price(u128::from(evm.ctx.block().basefee()))
+}
+
+impl<'a, S: StateSource> Handler for RollupHandler<'_, 'a, S> {
+    type Evm = BlockEvm<'a, S>;
+    type Error = EVMError<S::Error, InvalidTransaction>;
+    type HaltReason = HaltReason;
+
+    /// What L1 has queued is checked before it comes here.
+    fn validate(&self, evm: &mut Self::Evm) -> Result<InitialAndFloorGas, Self::Error> {
+        if let Payer::Queue { intrinsic, floor } = self.payer {
+            return Ok(InitialAndFloorGas::new(intrinsic, floor));
+        }
+        self.validate_env(evm)?;
+        let mut gas = self.validate_initial_tx_gas(evm)?;
+        self.floor.set(gas.floor_gas());
+        self.validate_against_state_and_deduct_caller(evm, &mut gas)?;
+        Ok(gas)
+    }
+
+    fn execution(
+        &mut self,
+        evm: &mut Self::Evm,
+        checkpoint: JournalCheckpoint,
+        gas: &mut GasTracker,
+    ) -> Result<Option<FrameResult>, Self::Error> {
+        let Some(first_frame) = self.first_frame_input(evm, gas)? else {
+            execution::runtime_oog_unwind(evm.ctx(), checkpoint)?;
+            return Ok(None);
+        };
+        let mut result = self.run_exec_loop(evm, first_frame)?;
+        self.last_frame_result(evm, &mut result, gas)?;
+
+        let journal = evm.ctx.journal_mut();
+        let addition = self.published.weigh(journal.written(), journal.logs());
+        if !self.fits(&addition) {
+            self.exceeded = true;
+            return Err(EVMError::Custom("the block's data is full".to_string()));
+        }
+        let (data_gas, limit) = (self.charge(evm, addition.bytes), evm.ctx.tx().gas_limit());
+        let executed = limit.saturating_sub(result.gas().remaining()).max(self.floor.get());
+        if data_gas > limit.saturating_sub(executed) {
+            execution::runtime_oog_unwind(evm.ctx(), checkpoint)?;
+            let journal = evm.ctx.journal_mut();
+            let addition = self.published.weigh(journal.written(), journal.logs());
+            self.published.settle(addition);
+            self.uncovered = true;
+            return Ok(None);
+        }
+        evm.ctx.journal_mut().checkpoint_commit();
+        self.published.settle(addition);
+        self.data_gas = data_gas;
+        Ok(Some(result))
+    }
+
+    fn post_execution(
+        &self,
+        evm: &mut Self::Evm,
+        result: &mut FrameResult,
+        init_and_floor_gas: InitialAndFloorGas,
+        eip7702_refund: i64,
+    ) -> Result<ResultGas, Self::Error> {
+        self.refund(evm, result, if self.uncovered { 0 } else { eip7702_refund })?;
+        self.eip7623_check_gas_floor(evm, result, init_and_floor_gas);
+        let gas = result.gas_mut();
+        let executed = gas.used();
+        let used = executed + self.data_gas;
+        gas.set_spent(used);
+        gas.set_refund(0);
+        if let Payer::Sender = self.payer {
+            self.reimburse_caller(evm, result)?;
+            self.pay(evm, executed)?;
+        }
+        Ok(ResultGas::default().with_total_gas_spent(used))
+    }
+}
