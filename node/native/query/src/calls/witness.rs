@@ -25,7 +25,7 @@ pub fn execution_witness(context: &Context, params: &Params<'_>, out: &mut Vec<u
     check_window(context, parent_number)?;
     let parent = context.header(parent_number, &stored.block.header.parent_hash)?;
     let source = PastNodes::new(context, parent_number, parent.state_root)?;
-    let (_, witness) = stf::witness::record(&context.spec, &stored.block, &source)
+    let (_, witness) = stf::witness::record(&context.spec, std::slice::from_ref(&stored.block), &source)
         .map_err(|error| RpcError::server(format!("no witness of this block: {error}")))?;
 
     let mut object = json::Object::open(out);

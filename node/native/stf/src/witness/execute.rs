@@ -25,28 +25,55 @@ pub struct Outcome {
 
 /// Check a block (RLP) in full, reading nothing but its witness.
 pub fn execute_witness(spec: &ChainSpec, block: &[u8], witness: &Witness) -> Result<Outcome, WitnessError> {
-    let (outcome, read) = run(spec, &decode_block(block)?, &Index::new(witness))?;
+    let (mut outcomes, read) = run(spec, &[decode_block(block)?], &Index::new(witness))?;
     if !witness.keys.is_empty() && witness.keys != read {
         return Err(WitnessError::Keys { given: witness.keys.len(), read: read.len() });
     }
-    Ok(outcome)
+    Ok(outcomes.remove(0))
 }
 
-/// Check a block in full over any source. Beside the outcome it gives the keys that were read.
-pub fn run(spec: &ChainSpec, block: &Block, source: &dyn WitnessSource) -> Result<(Outcome, Vec<Bytes>), WitnessError> {
-    let parent = header(source, &block.header.parent_hash)?;
-    check_without_state(spec, block, &parent)?;
+/// Check a run of blocks (RLP), each on the one before, reading nothing but their witness.
+pub fn execute_blocks<'b>(
+    spec: &ChainSpec,
+    blocks: impl IntoIterator<Item = &'b [u8]>,
+    witness: &Witness,
+) -> Result<Vec<(Block, Outcome)>, WitnessError> {
+    let blocks: Vec<Block> = blocks.into_iter().map(decode_block).collect::<Result<_, _>>()?;
+    let (outcomes, _) = run(spec, &blocks, &Index::new(witness))?;
+    Ok(blocks.into_iter().zip(outcomes).collect())
+}
+
+/// Check blocks in full over any source, which has the state of the first one's parent. Beside the outcomes it gives
+/// the keys that were read.
+pub fn run(
+    spec: &ChainSpec,
+    blocks: &[Block],
+    source: &dyn WitnessSource,
+) -> Result<(Vec<Outcome>, Vec<Bytes>), WitnessError> {
+    let Some(first) = blocks.first() else { return Ok((Vec::new(), Vec::new())) };
+    let mut parent = header(source, &first.header.parent_hash)?;
+    let mut state = TrieState::new(source, &parent, first.header.parent_hash);
+    let mut outcomes = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let outcome = step(spec, block, &parent, &mut state)?;
+        state.advance(outcome.hash, &outcome.executed.changes);
+        outcomes.push(outcome);
+        parent = block.header.clone();
+    }
+    Ok((outcomes, state.keys()))
+}
+
+fn step(spec: &ChainSpec, block: &Block, parent: &Header, state: &mut TrieState<'_>) -> Result<Outcome, WitnessError> {
+    check_without_state(spec, block, parent)?;
     let senders = recover_senders(spec, &block.header, &block.body.transactions)?;
-    let mut state = TrieState::new(source, &parent, block.header.parent_hash);
-    let executed = execute_block(spec, block, &senders, &mut state)?;
+    let executed = execute_block(spec, block, &senders, state)?;
     verify_executed(spec, &block.header, &executed)?;
     let (got, expected) = (block.header.state_root, state.apply(&executed.changes)?);
     if got != expected {
         return Err(BlockError::StateRootMismatch { got, expected }.into());
     }
     let hash = block.header.hash_slow();
-    let outcome = Outcome { hash, parent_state_root: parent.state_root, state_root: expected, executed };
-    Ok((outcome, state.keys()))
+    Ok(Outcome { hash, parent_state_root: parent.state_root, state_root: expected, executed })
 }
 
 fn check_without_state(spec: &ChainSpec, block: &Block, parent: &Header) -> Result<(), WitnessError> {

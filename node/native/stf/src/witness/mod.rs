@@ -1,4 +1,4 @@
-//! Execution without a state: a block with the trie nodes, codes and headers that it touches, and nothing else.
+//! Execution without a state: a block, or a run of them, with the trie nodes, codes and headers that it touches, and nothing else.
 //!
 //! [`record`] makes a [`Witness`] where the state is, [`execute_witness`] checks a block from it where no state is: in
 //! a prover, a second client, a test. Both run the block by the same code ([`run`]) over a [`WitnessSource`], so that
@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 
 pub use error::WitnessError;
-pub use execute::{Outcome, execute_witness, run};
+pub use execute::{Outcome, execute_blocks, execute_witness, run};
 #[cfg(feature = "std")]
 pub use record::record;
 pub use state::TrieState;

@@ -13,14 +13,18 @@ use crate::{
     tries::StateNodes,
 };
 
-/// Run a block over the state of its parent and give what it took.
-pub fn record(spec: &ChainSpec, block: &Block, source: &dyn WitnessSource) -> Result<(Outcome, Witness), WitnessError> {
+/// Run blocks, each on the one before, over the state of the first one's parent, and give what they took together.
+pub fn record(
+    spec: &ChainSpec,
+    blocks: &[Block],
+    source: &dyn WitnessSource,
+) -> Result<(Vec<Outcome>, Witness), WitnessError> {
     let recorder = Recorder { source, nodes: Note::default(), codes: Note::default(), headers: Mutex::default() };
-    let (outcome, keys) = run(spec, block, &recorder)?;
+    let (outcomes, keys) = run(spec, blocks, &recorder)?;
     let (state, codes) = (recorder.nodes.into_sorted(), recorder.codes.into_sorted());
     let mut headers = recorder.headers.into_inner().unwrap_or_default();
     headers.reverse();
-    Ok((outcome, Witness { state, codes, keys, headers }))
+    Ok((outcomes, Witness { state, codes, keys, headers }))
 }
 
 /// What was given so far. The tries read from several threads.

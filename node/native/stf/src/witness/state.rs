@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use alloy_primitives::{
     Address, B256, Bytes, U256,
-    map::{AddressSet, HashSet},
+    map::{AddressSet, B256Map, HashSet},
 };
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
@@ -22,6 +22,8 @@ pub struct TrieState<'a> {
     parent_number: u64,
     addresses: AddressSet,
     slots: HashSet<U256>,
+    /// Codes that blocks before this one have left; no source has them.
+    codes: B256Map<Bytes>,
 }
 
 /// The header with this hash.
@@ -44,7 +46,15 @@ impl<'a> TrieState<'a> {
             parent_number: parent.number,
             addresses: AddressSet::default(),
             slots: HashSet::default(),
+            codes: B256Map::default(),
         }
+    }
+
+    /// The block with this hash, whose changes were [`Self::apply`]ed, is the parent now.
+    pub fn advance(&mut self, hash: B256, changes: &StateChanges) {
+        self.ancestors.insert(0, hash);
+        self.parent_number += 1;
+        self.codes.extend(changes.codes.iter().map(|(hash, code)| (*hash, code.clone())));
     }
 
     /// Apply what the block changed and give the root.
@@ -78,7 +88,11 @@ impl revm::Database for TrieState<'_> {
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, WitnessError> {
-        self.source.code(&hash)?.map(bytecode).ok_or(WitnessError::Code(hash))
+        let code = match self.codes.get(&hash) {
+            Some(code) => Some(code.clone()),
+            None => self.source.code(&hash)?,
+        };
+        code.map(bytecode).ok_or(WitnessError::Code(hash))
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, WitnessError> {

@@ -6,7 +6,7 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, SignableTransaction, TxLegacy, proo
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, bytes, keccak256, map::B256Map};
 
-use super::{TrieState, Witness, WitnessError, WitnessSource, execute_witness, record};
+use super::{TrieState, Witness, WitnessError, WitnessSource, execute_blocks, execute_witness, record};
 use crate::{
     Block, BlockError, ChainSpec, Executor, Header, StateSource, Transaction,
     header::{base_fee, excess_blob_gas},
@@ -183,9 +183,9 @@ impl Chain {
 
         let tries = self.state.tries().clone();
         let source = Source { version: tries.version(&NoNodes), codes: &self.codes, headers: &self.headers };
-        let (outcome, witness) = record(&self.spec, &block, &source).unwrap();
-        assert_eq!(outcome.executed, executed);
-        assert_eq!(self.state.apply(&executed.changes).unwrap(), outcome.state_root);
+        let (outcomes, witness) = record(&self.spec, std::slice::from_ref(&block), &source).unwrap();
+        assert_eq!(outcomes[0].executed, executed);
+        assert_eq!(self.state.apply(&executed.changes).unwrap(), outcomes[0].state_root);
         self.codes.extend(executed.changes.codes);
         self.advance_to(block.header.clone());
         (alloy_rlp::encode(block), witness)
@@ -241,6 +241,32 @@ fn test_a_witness_without_one_item_is_refused() {
             less.keys.remove(at);
             assert!(matches!(refused(&less), WitnessError::Keys { .. }));
         }
+    }
+}
+
+#[test]
+fn test_a_run_of_blocks_executes_from_one_witness_of_the_state_before_it() {
+    let mut chain = Chain::new();
+    for _ in 0..10 {
+        let (tries, codes, headers) = (chain.state.tries().clone(), chain.codes.clone(), chain.headers.clone());
+        let made: Vec<(Vec<u8>, Witness)> = (0..6).map(|_| chain.next()).collect();
+        let blocks: Vec<Block> = made.iter().map(|(block, _)| crate::decode_block(block).unwrap()).collect();
+        let source = Source { version: tries.version(&NoNodes), codes: &codes, headers: &headers };
+
+        let (recorded, witness) = record(&chain.spec, &blocks, &source).unwrap();
+        let executed = execute_blocks(&chain.spec, made.iter().map(|(block, _)| &block[..]), &witness).unwrap();
+
+        assert_eq!(executed.last().unwrap().1.state_root, chain.parent.state_root);
+        assert_eq!(recorded.len(), 6);
+        for ((block, outcome), recorded) in executed.iter().zip(recorded) {
+            assert_eq!(outcome.executed, recorded.executed);
+            assert_eq!(outcome.hash, block.header.hash_slow());
+        }
+        let apart: usize = made.iter().map(|(_, witness)| witness.state.len()).sum();
+        assert!(witness.state.len() < apart, "{} nodes together, {apart} apart", witness.state.len());
+
+        let out_of_order = made.iter().rev().map(|(block, _)| &block[..]);
+        assert!(execute_blocks(&chain.spec, out_of_order, &witness).is_err());
     }
 }
 
