@@ -2,6 +2,7 @@
 
 use super::access_list;
 use super::args::{CallArgs, Message};
+use super::data_gas::{DataPrice, data_gas};
 use super::error::{CallError, SourceError};
 use super::estimate::Search;
 use super::overrides::{BlockOverrides, StateOverrides};
@@ -15,10 +16,11 @@ use crate::error::RpcError;
 use crate::json;
 use crate::params::Params;
 use alloy_eips::eip2930::AccessListItem;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Bytes, U256};
 use revm::DatabaseRef;
 use revm::context_interface::result::ExecutionResult;
 use revm::database_interface::WrapDatabaseRef;
+use stf::rollup::header::l1_prices;
 
 /// Run a message and give what it returns.
 pub fn call(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
@@ -76,10 +78,29 @@ pub fn estimate_gas(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -
     let gas_cap = place.gas_cap();
     let mut environment = place.environment.clone();
     let layer = place.layer_in(&mut environment, state.unwrap_or_default())?;
-    let gas = Search { state: &layer, environment: &environment, message, requested, gas_cap }.run()?;
+    let price = data_price(&place, &message);
+    let search = Search { state: &layer, environment: &environment, message: message.clone(), requested, gas_cap };
+    let gas = search.run()?;
+    let data = match price {
+        None => 0,
+        Some(price) => {
+            let message = Message { gas, ..message };
+            data_gas(&layer, environment.for_message(&message), &message, price)?
+        }
+    };
 
-    json::quantity(out, gas);
+    json::quantity(out, gas.saturating_add(data));
     Ok(())
+}
+
+/// What a rollup charges for the data of a message; `None` on a chain that publishes none.
+fn data_price(place: &Place<'_>, message: &Message) -> Option<DataPrice> {
+    let rules = place.context.spec.rollup.as_ref()?;
+    let base_fee = u128::from(place.header.base_fee_per_gas.unwrap_or_default());
+    let least = base_fee + u128::from(rules.operator_fee_per_gas);
+    let offered = message.fee_cap.min(message.tip_cap.saturating_add(U256::from(base_fee)));
+    let gas_price = if message.is_free() { least } else { least.max(offered.saturating_to()) };
+    Some(DataPrice { l1: l1_prices(&place.header), gas_price })
 }
 
 /// The accounts and slots that a message touches.

@@ -9,6 +9,7 @@ mod access_list;
 mod args;
 mod arguments;
 mod codes;
+mod data_gas;
 pub mod debug;
 mod error;
 mod estimate;
