@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles `stf` for a zkVM guest (riscv64im, no operating system) with the stock compiler: nothing in it may need a
+# Compiles `rollup`, the program that batches are proven by, and with it `stf` for a zkVM guest (riscv64im, no operating system) with the stock compiler: nothing in it may need a
 # thread, a file or C. Needs the source of the standard library that belongs to this rustc; where rustup has not put it
 # beside the compiler, it is fetched once: by rustup, else as Debian's package of the same version.
 #
@@ -41,7 +41,7 @@ fi
 export RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$library
 export CARGO_TARGET_DIR=$CACHE/guest-check
 export CARGO_ENCODED_RUSTFLAGS=$'-C\x1fpasses=lower-atomic\x1f-C\x1fpanic=abort\x1f--cfg\x1fgetrandom_backend="custom"'
-cargo build --release --locked -p stf --lib --no-default-features --features native-keccak,crypto-backend \
+cargo build --release --locked -p rollup --lib --no-default-features --features native-keccak,crypto-backend \
     --target guest-check/riscv64im-succinct-zkvm-elf.json -Zjson-target-spec \
     -Zbuild-std=core,alloc -Zbuild-std-features=compiler-builtins-mem
-echo "guest-check: stf compiles for riscv64im with rustc $VERSION"
+echo "guest-check: rollup and stf compile for riscv64im with rustc $VERSION"

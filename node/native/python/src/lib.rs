@@ -42,6 +42,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(payload::block_to_payload_body, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::privileged_transaction, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::config_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::genesis_batch, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::batch_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::execute_batch, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::message_proof, module)?)?;
+    module.add_class::<rollup::AssembledBatch>()?;
+    module.add("ProgramRefused", module.py().get_type::<rollup::ProgramRefused>())?;
     module.add_function(wrap_pyfunction!(reader::snapshot_methods, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::admit_transactions, module)?)?;
     vectors::register(module)

@@ -10,6 +10,8 @@ use query::{Context, Request, Settings};
 use serde_json::{Map, Value};
 
 use crate::errors::{NativeError, storage};
+use crate::rollup::{AssembledBatch, ProgramRefused, decode_batch, refused};
+use query::calls::witness::run_with_witness;
 
 /// Opens a snapshot a call. Works beside the writer, in its process or another.
 #[pyclass(frozen, module = "ethrex_node._native")]
@@ -57,6 +59,27 @@ impl Reader {
             let index = answer.index as isize;
             (if answer.failed { -1 - index } else { index }, PyBytes::new(py, &answer.body))
         }))
+    }
+
+    /// The batch of a rollup's canonical blocks `first` to `last`, on `previous` (abi.encode of a batch).
+    /// Raises ProgramRefused where they make none.
+    fn batch(
+        &self,
+        py: Python<'_>,
+        first: u64,
+        last: u64,
+        previous: &[u8],
+        program_version: u32,
+    ) -> PyResult<AssembledBatch> {
+        let previous = decode_batch(previous)?;
+        let assembled = py.detach(|| {
+            let snapshot = self.database.snapshot().map_err(storage)?;
+            let context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
+            let (blocks, witness) =
+                run_with_witness(&context, first, last).map_err(|error| ProgramRefused::new_err(error.message))?;
+            ::rollup::assemble::assemble(&self.spec, previous, program_version, &blocks, witness).map_err(refused)
+        })?;
+        Ok(AssembledBatch::new(py, assembled))
     }
 }
 

@@ -6,12 +6,16 @@ use super::source::Source;
 use super::trace::{self, Replay};
 use crate::block_id::BlockId;
 use crate::context::Context;
+use crate::debug::block_rlp;
 use crate::error::RpcError;
 use crate::eth::proof::check_window;
 use crate::json;
 use crate::params::{Argument, Params};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rlp::Decodable;
 use std::collections::BTreeMap;
+use stf::Block;
+use stf::witness::{Outcome, Witness};
 
 /// Slots that one answer may hold.
 const MAX_SLOTS: u64 = 1_024;
@@ -36,6 +40,30 @@ pub fn execution_witness(context: &Context, params: &Params<'_>, out: &mut Vec<u
     }
     object.close();
     Ok(())
+}
+
+/// Canonical blocks with what each did, and one witness of the state before the first from which all of them execute.
+/// However far below the head they lie: the older, the dearer.
+pub fn run_with_witness(
+    context: &Context,
+    first: u64,
+    last: u64,
+) -> Result<(Vec<(Block, Outcome)>, Witness), RpcError> {
+    if first == 0 || first > last {
+        return Err(RpcError::invalid_params(format!("blocks {first} to {last}")));
+    }
+    let mut blocks = Vec::new();
+    for number in first..=last {
+        let hash = context.snapshot.canonical_hash(number)?;
+        let hash = hash.ok_or_else(|| RpcError::server(format!("there is no block {number}")))?;
+        let rlp = block_rlp(&context.header_rlp(number, &hash)?, &context.body_rlp(number, &hash)?)?;
+        blocks.push(Block::decode(&mut rlp.as_slice())?);
+    }
+    let parent = context.header(first - 1, &blocks[0].header.parent_hash)?;
+    let source = PastNodes::new(context, first - 1, parent.state_root)?;
+    let (outcomes, witness) = stf::witness::record(&context.spec, &blocks, &source)
+        .map_err(|error| RpcError::server(format!("no witness of blocks {first} to {last}: {error}")))?;
+    Ok((blocks.into_iter().zip(outcomes).collect(), witness))
 }
 
 /// A number as JSON writes numbers.

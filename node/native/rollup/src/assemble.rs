@@ -1,0 +1,88 @@
+//! The sequencer's side of a batch: what it publishes, and the input from which everybody proves it.
+
+use alloy_primitives::{B256, Bytes};
+use c_kzg::{Blob, KzgSettings};
+use stf::{
+    Block, ChainSpec,
+    witness::{Outcome, Witness},
+};
+
+use crate::{
+    Batch, Input,
+    blob::{self, Mode, Opening, PAYLOAD_BYTES},
+    payload::{self, Encoding},
+    program::{ProgramError, Run},
+};
+
+/// No tables beforehand: they only make cell proofs faster.
+const PRECOMPUTE: u64 = 0;
+
+/// A batch that is ready to be committed.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    pub batch: Batch,
+    pub input: Input,
+    pub blobs: Vec<OpenedBlob>,
+    /// Leaves of its messages, in order.
+    pub messages: Vec<B256>,
+    /// Bytes of the diff before it was packed.
+    pub diff_bytes: usize,
+}
+
+/// A blob with what L1 asks for beside it.
+#[derive(Clone, Debug)]
+pub struct OpenedBlob {
+    pub blob: Bytes,
+    pub commitment: [u8; 48],
+    pub opening: Opening,
+    /// That the commitment opens at z to y.
+    pub proof: [u8; 48],
+}
+
+/// Make the batch of blocks that were executed while their witness was recorded.
+pub fn assemble(
+    spec: &ChainSpec,
+    previous: Batch,
+    program_version: u32,
+    blocks: &[(Block, Outcome)],
+    witness: Witness,
+) -> Result<Assembled, ProgramError> {
+    let rules = spec.rollup.clone().ok_or(ProgramError::Input("this chain is no rollup"))?;
+    let run = Run::of(spec, &previous, blocks)?;
+    let body = run.diff.encode();
+    let payload = payload::pack(Encoding::StateDiff, &body);
+    let settings = c_kzg::ethereum_kzg_settings(PRECOMPUTE);
+    let blobs: Vec<OpenedBlob> =
+        payload.chunks(PAYLOAD_BYTES).map(|chunk| open(settings, chunk)).collect::<Result<_, _>>()?;
+    let openings: Vec<Opening> = blobs.iter().map(|blob| blob.opening).collect();
+    let batch = run.batch(spec, &previous, program_version, blob::data_hash(Mode::Rollup, &openings));
+    let input = Input {
+        chain_id: spec.chain_id,
+        rules,
+        osaka_time: spec.osaka_time,
+        program_version,
+        previous,
+        blocks: blocks.iter().map(|(block, _)| alloy_rlp::encode(block).into()).collect(),
+        witness: Witness { keys: Vec::new(), ..witness },
+        payload: payload.into(),
+        versioned_hashes: openings.iter().map(|opening| opening.versioned_hash).collect(),
+    };
+    Ok(Assembled { batch, input, blobs, messages: run.diff.messages, diff_bytes: body.len() })
+}
+
+fn open(settings: &KzgSettings, chunk: &[u8]) -> Result<OpenedBlob, ProgramError> {
+    let failed = |_| ProgramError::Input("c-kzg makes nothing of a blob");
+    let packed = blob::pack(chunk);
+    let blob = Blob::from_bytes(&packed).map_err(failed)?;
+    let commitment = settings.blob_to_kzg_commitment(&blob).map_err(failed)?.to_bytes();
+    let versioned_hash = alloy_eips::eip4844::kzg_to_versioned_hash(commitment.as_slice());
+    let opening = blob::open(versioned_hash, chunk);
+    let (proof, y) = settings.compute_kzg_proof(&blob, &opening.z.0.into()).map_err(failed)?;
+    debug_assert_eq!(y.as_slice(), &opening.y[..]);
+    Ok(OpenedBlob {
+        blob: packed.into(),
+        commitment: commitment.into_inner(),
+        opening,
+        proof: proof.to_bytes().into_inner(),
+    })
+}
