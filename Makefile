@@ -66,7 +66,7 @@ docs: setup ## write the generated pages again
 	@$(PYTHON) scripts/generated.py
 
 lock: ## resolve requirements.lock again from the pyproject files
-	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --group dev \
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --group dev --no-emit-package ethrex-node \
 	    node/pyproject.toml prover/pyproject.toml operator/pyproject.toml --output-file requirements.lock
 
 interop-setup: ## JavaScript clients and anvil for the interop tests, into the cache
