@@ -1,0 +1,215 @@
+"""Every table of the rollup's data, and its rows. What a key is made of stands beside each table (`environment.key`)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ethrex_node.rollup.store.environment import Table
+
+# The outbox
+
+
+class OutboxStatus(enum.StrEnum):
+    WAITING = "waiting"  # recorded; sent or not, it is in no block
+    MINED = "mined"  # in a block that may yet be taken back
+    FINAL = "final"  # in a block that cannot
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed transaction. All attempts of an entry share its nonce, so at most one is ever mined."""
+
+    hash: bytes
+    raw: bytes
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
+    max_fee_per_blob_gas: int
+    sent_at_ms: int = 0  # 0: recorded, not yet sent
+    is_underpriced: bool = False  # pools said so
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    transaction_hash: bytes
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+    gas_used: int
+    gas_price: int
+    blob_gas_used: int
+    blob_gas_price: int
+
+    @property
+    def cost_wei(self) -> int:
+        return self.gas_used * self.gas_price + self.blob_gas_used * self.blob_gas_price
+
+
+@dataclass(frozen=True, slots=True)
+class LostNonce:
+    """A foreign transaction of the same account was mined with it."""
+
+    nonce: int
+    thief: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One action on L1. `purpose` says what it is for and is the same in every attempt: ``commit/17``."""
+
+    number: int
+    purpose: str
+    sender: bytes
+    to: bytes
+    data: bytes
+    value_wei: int
+    gas_limit: int
+    blob_hashes: tuple[bytes, ...]
+    nonce: int
+    recorded_at_ms: int
+    recorded_at_block: int
+    attempts: tuple[Attempt, ...]
+    status: OutboxStatus = OutboxStatus.WAITING
+    mined: Mined | None = None
+    lost: tuple[LostNonce, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxNumber:
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    blob: bytes
+    commitment: bytes
+    blob_proof: bytes
+    cell_proofs: tuple[bytes, ...]
+
+
+OUTBOX: Final = Table("outbox", OutboxEntry)  # number
+OUTBOX_OPEN: Final = Table("outbox_open", OutboxNumber)  # number, of those that are not final
+OUTBOX_PURPOSE: Final = Table("outbox_purpose", OutboxNumber)  # purpose: the newest entry for it
+BLOBS: Final = Table("blobs", StoredBlob)  # versioned hash; until the entries that carry it are final
+
+
+# Batches and what leaves with them
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A sealed batch. `statement` is abi.encode of the struct that `batch_hash` is the hash of."""
+
+    number: int
+    batch_hash: bytes
+    statement: bytes
+    program_version: int
+    first_block: int
+    last_block: int
+    gas_used: int
+    blob_hashes: tuple[bytes, ...]
+    input_hash: bytes
+    sealed_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An L2 to L1 message; `leaf` is its leaf in the tree of the batch."""
+
+    message_id: int
+    batch: int
+    index: int
+    transaction_hash: bytes
+    sender: bytes
+    data_hash: bytes
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageId:
+    message_id: int
+
+
+BATCHES: Final = Table("batches", Batch)  # number
+MESSAGES: Final = Table("messages", Message)  # message id
+MESSAGES_OF_TRANSACTION: Final = Table("messages_of_transaction", MessageId)  # transaction hash, message id
+MESSAGES_OF_BATCH: Final = Table("messages_of_batch", MessageId)  # batch, index
+
+
+# Proofs
+
+
+class JobState(enum.StrEnum):
+    WAITING = "waiting"
+    LEASED = "leased"
+    PROVEN = "proven"
+    UNPROVABLE = "unprovable"  # execution refused it: never tried again as it is
+    EXHAUSTED = "exhausted"  # failed too often
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    prover: str
+    fence: int
+    granted_at_ms: int
+    until_ms: int
+    progress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One proof to be made: a kind for a batch. `job_id` names all three of batch, kind and program version."""
+
+    job_id: str
+    batch: int
+    kind: str
+    program_version: int
+    batch_hash: bytes
+    input_hash: bytes
+    gas: int
+    created_ms: int
+    due_ms: int
+    state: JobState = JobState.WAITING
+    fences: int = 0  # handed out so far: a lease has the newest
+    attempts: int = 0  # leases that ended without a proof
+    not_before_ms: int = 0
+    lease: Lease | None = None
+    reason: str = ""
+    proof_hash: bytes = b""
+    proven_by: str = ""
+    proven_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """An input or a proof; its key is its hash."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """What is known of a prover, under the identity that it showed."""
+
+    prover_id: str
+    pool: str
+    last_seen_ms: int
+    is_cordoned: bool = False
+    proofs: int = 0
+    invalid_proofs: int = 0
+    failures: int = 0
+    proven_gas: int = 0
+    proving_ms: int = 0
+
+
+JOBS: Final = Table("jobs", Job)  # batch, job id
+INPUTS: Final = Table("inputs", Bytes)  # keccak256
+PROOFS: Final = Table("proofs", Bytes)  # keccak256
+PROVERS: Final = Table("provers", Prover)  # prover id
+
+TABLES: Final[tuple[Table[Any], ...]] = (
+    *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
+    *(BATCHES, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
+    *(JOBS, INPUTS, PROOFS, PROVERS),
+)
