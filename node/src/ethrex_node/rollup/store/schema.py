@@ -159,7 +159,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One proof to be made: a kind for a batch. `job_id` names all three of batch, kind and program version."""
+    """One proof to be made. `job_id` is ``<batch>-<kind>-<program version>``."""
 
     job_id: str
     batch: int
@@ -203,7 +203,13 @@ class Prover:
     proving_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class JobId:
+    job_id: str
+
+
 JOBS: Final = Table("jobs", Job)  # batch, job id
+JOBS_OPEN: Final = Table("jobs_open", JobId)  # due time, batch, job id: those that are waiting or leased
 INPUTS: Final = Table("inputs", Bytes)  # keccak256
 PROOFS: Final = Table("proofs", Bytes)  # keccak256
 PROVERS: Final = Table("provers", Prover)  # prover id
@@ -211,5 +217,5 @@ PROVERS: Final = Table("provers", Prover)  # prover id
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(BATCHES, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
-    *(JOBS, INPUTS, PROOFS, PROVERS),
+    *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
 )

@@ -1,0 +1,143 @@
+"""
+What becomes of a job. Pure: a job, who acts and the time in, the job as it is afterwards out.
+
+A lease carries a fence, a number that grows with each lease of the job: whoever acts with an older one has lost the job
+to another and is refused. A lease that has run out is still its prover's until another takes the job, so that a late
+heartbeat or proof is not thrown away for nothing. Terminal states are never left but by an order from above
+(`reopened`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ethrex_node.rollup.coordinator.errors import Conflict
+from ethrex_node.rollup.store.schema import Job, JobState, Lease
+
+OPEN = (JobState.WAITING, JobState.LEASED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    lease_ms: int = 60_000
+    heartbeat_ms: int = 15_000  # what provers are told
+    attempts_most: int = 8  # leases without a proof, before somebody has to look
+    retry_ms: int = 1_000  # after the first failure; doubles up to
+    retry_most_ms: int = 60_000
+    invalid_most: int = 5  # invalid proofs, before a prover gets no more leases
+
+    def __post_init__(self) -> None:
+        if 2 * self.heartbeat_ms > self.lease_ms:
+            raise ValueError("a lease must outlast a lost heartbeat: lease_ms is at least twice heartbeat_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a prover can do. `capacity`: leases that it holds at a time."""
+
+    prover: str
+    kinds: frozenset[str]
+    program_version: int
+    capacity: int = 1
+
+
+def is_free(job: Job, now_ms: int) -> bool:
+    """Nobody works on it and its pause after a failure is over."""
+    if job.state is JobState.LEASED:
+        return job.lease is not None and job.lease.until_ms <= now_ms
+    return job.state is JobState.WAITING and job.not_before_ms <= now_ms
+
+
+def choose(jobs: Iterable[Job], wanted: Wanted, now_ms: int) -> Job | None:
+    """The first that fits: `jobs` come by due time. None also where the prover's hands are full."""
+    held, found = 0, None
+    for job in jobs:
+        if job.lease is not None and job.lease.prover == wanted.prover and job.lease.until_ms > now_ms:
+            held += 1
+        elif found is None and _fits(job, wanted) and is_free(job, now_ms):
+            found = job
+    return found if held < wanted.capacity else None
+
+
+def _fits(job: Job, wanted: Wanted) -> bool:
+    return job.kind in wanted.kinds and job.program_version == wanted.program_version
+
+
+def leased(job: Job, prover: str, now_ms: int, settings: Settings) -> Job:
+    """With a new fence. A lease that ran out before counts as an attempt."""
+    lapsed = job.state is JobState.LEASED
+    lease = Lease(prover, job.fences + 1, now_ms, now_ms + settings.lease_ms)
+    return dataclasses.replace(
+        job, state=JobState.LEASED, fences=lease.fence, attempts=job.attempts + lapsed, lease=lease, reason=""
+    )
+
+
+def is_worn_out(job: Job, settings: Settings) -> bool:
+    """Its lease has run out once too often."""
+    return job.state is JobState.LEASED and job.attempts + 1 >= settings.attempts_most
+
+
+def held(job: Job, prover: str, fence: int) -> Lease:
+    """The lease, if it is this prover's. Raises `Conflict`."""
+    if job.state not in OPEN:
+        raise Conflict(f"job {job.job_id} is {job.state.value}")
+    if job.lease is None or (job.lease.prover, job.lease.fence) != (prover, fence):
+        raise Conflict(f"fence {fence} of job {job.job_id} is not the lease of {prover}: the newest is {job.fences}")
+    return job.lease
+
+
+def extended(job: Job, prover: str, fence: int, progress: str, now_ms: int, settings: Settings) -> Job:
+    """By a heartbeat."""
+    lease = held(job, prover, fence)
+    return dataclasses.replace(
+        job, lease=dataclasses.replace(lease, until_ms=now_ms + settings.lease_ms, progress=progress)
+    )
+
+
+def released(job: Job, prover: str, fence: int) -> Job:
+    """Given back unfinished: free at once, and nobody's fault."""
+    held(job, prover, fence)
+    return dataclasses.replace(job, state=JobState.WAITING, lease=None)
+
+
+def failed(job: Job, prover: str, fence: int, reason: str, now_ms: int, settings: Settings) -> Job:
+    """To be tried again after a pause, unless it was tried too often."""
+    held(job, prover, fence)
+    return _after_failure(job, reason, now_ms, settings)
+
+
+def unprovable(job: Job, prover: str, fence: int, reason: str) -> Job:
+    """Executing the batch does not give what it claims. Nothing that a prover could do again."""
+    held(job, prover, fence)
+    return dataclasses.replace(job, state=JobState.UNPROVABLE, lease=None, reason=reason)
+
+
+def exhausted(job: Job) -> Job:
+    reason = job.reason or "its leases ran out"
+    return dataclasses.replace(job, state=JobState.EXHAUSTED, attempts=job.attempts + 1, lease=None, reason=reason)
+
+
+def proven(job: Job, prover: str, fence: int, proof_hash: bytes, now_ms: int) -> Job:
+    """`proof_hash` is that of a proof that was verified."""
+    held(job, prover, fence)
+    return dataclasses.replace(
+        job, state=JobState.PROVEN, reason="", proof_hash=proof_hash, proven_by=prover, proven_at_ms=now_ms
+    )
+
+
+def reopened(job: Job, reason: str, now_ms: int, settings: Settings) -> Job:
+    """Made again: the L1 refused the proof, or somebody has mended what made the job fail."""
+    fresh = dataclasses.replace(job, proof_hash=b"", proven_by="", proven_at_ms=0, attempts=0, lease=None)
+    return _after_failure(fresh, reason, now_ms, settings)
+
+
+def _after_failure(job: Job, reason: str, now_ms: int, settings: Settings) -> Job:
+    attempts = job.attempts + 1
+    if attempts >= settings.attempts_most:
+        return exhausted(dataclasses.replace(job, reason=reason))
+    pause = min(settings.retry_ms << (attempts - 1), settings.retry_most_ms)
+    return dataclasses.replace(
+        job, state=JobState.WAITING, attempts=attempts, lease=None, reason=reason, not_before_ms=now_ms + pause
+    )
