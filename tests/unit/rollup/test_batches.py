@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ethrex_node import _native
+from unit.chain import chains
 from unit.rollup.rollups import BRIDGE, COUNTER, L1_PRICES, MESSENGER, USER, Rollup
 
 WORDS = [
@@ -203,6 +204,18 @@ def test_a_user_without_enough_gas_for_data_fails_and_the_batch_is_proven(rollup
     assert built.gas_used == 50_000
     made = rollup.batch()
     assert _native.execute_batch(made.input) == made.encoded
+
+
+def test_a_rollup_s_block_is_not_built_as_one_of_l1(rollup: Rollup) -> None:
+    with pytest.raises(_native.NativeError, match="sealed by its sequencer"):
+        chains.build(rollup.chain, rollup.chain.head().hash, 1_000)
+
+
+def test_a_chain_of_its_own_seals_nothing(tmp_path: Path) -> None:
+    chain = chains.open_chain(tmp_path)
+
+    with pytest.raises(_native.NativeError, match="no rollup"):
+        chain.seal(chain.head().hash, [], timestamp=1_000, l1_prices=(1, 1), privileged=[], max_data_bytes=1)
 
 
 def test_items_and_users_pay_into_the_same_state(rollup: Rollup) -> None:

@@ -88,6 +88,9 @@ impl Chain {
         attributes: &Attributes,
         candidates: &[Arc<PoolTransaction>],
     ) -> Result<Built, ChainError> {
+        if self.spec.rollup.is_some() {
+            return Err(ChainError::Unbuildable("a rollup's blocks are sealed by its sequencer"));
+        }
         let (above, difficulty) = self.header(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
         let plan = Plan {
             header: self.template(&parent, &above, attributes)?,

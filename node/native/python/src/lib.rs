@@ -42,6 +42,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(payload::block_to_payload_body, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::privileged_transaction, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::config_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(rollup::queue_hash, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::genesis_batch, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::batch_hash, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::execute_batch, module)?)?;

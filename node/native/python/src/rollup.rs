@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rollup::assemble::Assembled;
 use rollup::batch::Deployment;
-use rollup::{Batch, Input, ProgramError, messages};
+use rollup::{Batch, Input, ProgramError, messages, queue};
 use stf::rollup::Privileged;
 
 use crate::chain::{address, py_bytes};
@@ -75,6 +75,12 @@ impl AssembledBatch {
             diff_bytes,
         }
     }
+}
+
+/// The hash of the L1 queue after an item (type 0x7e), from the hash before it. Raises ValueError.
+#[pyfunction]
+pub fn queue_hash(py: Python<'_>, before: &[u8], item: &[u8]) -> PyResult<Py<PyBytes>> {
+    Ok(py_bytes(py, &queue::link(hash(before, "before")?, &privileged(item)?).0))
 }
 
 /// The batch before a rollup's first, as abi.encode gives it. Raises GenesisError, ValueError.

@@ -29,9 +29,13 @@ pub struct Position {
 impl Position {
     /// Take the next item. `None`: it is another one.
     pub fn take(self, item: &Privileged) -> Option<Self> {
-        let hash = keccak256([self.hash, item_hash(item)].concat());
-        (item.nonce == self.index).then_some(Self { index: self.index + 1, hash })
+        (item.nonce == self.index).then(|| Self { index: self.index + 1, hash: link(self.hash, item) })
     }
+}
+
+/// The queue's hash after an item, from the one before it.
+pub fn link(before: B256, item: &Privileged) -> B256 {
+    keccak256([before, item_hash(item)].concat())
 }
 
 #[cfg(test)]

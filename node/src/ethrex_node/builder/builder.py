@@ -66,8 +66,7 @@ class Builder:
         """The block is a candidate of the chain then (`Chain.set_head` takes it). Raises `ChainError`."""
         candidates = self.offer()
         built = await self.chain.write(lambda: self._build(parent_hash, attributes, candidates))
-        for transaction_hash in built.impossible:
-            self.pool.drop(transaction_hash)
+        self.forget(built.impossible)
         return built
 
     async def build_exactly(
@@ -92,6 +91,11 @@ class Builder:
             if included != [one.hash for one in transactions]:
                 raise TransactionsRefused(included[0])
         return built
+
+    def forget(self, impossible: Iterable[bytes]) -> None:
+        """Candidates that no block can take any more leave the pool."""
+        for transaction_hash in impossible:
+            self.pool.drop(transaction_hash)
 
     def offer(self) -> list[_native.Transaction]:
         """The best of the pool, a few blocks' worth."""

@@ -94,6 +94,52 @@ OUTBOX_PURPOSE: Final = Table("outbox_purpose", OutboxNumber)  # purpose: the ne
 BLOBS: Final = Table("blobs", StoredBlob)  # versioned hash; until the entries that carry it are final
 
 
+# What comes from L1, and the blocks that took it
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """An item of the L1 queue. `raw` is its transaction of type 0x7e, `queue_hash` the queue's hash after it."""
+
+    index: int
+    raw: bytes
+    gas_limit: int
+    deadline: int
+    queue_hash: bytes
+    l1_block: int
+    l1_transaction: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Blocks of L1 up to this one have been looked through."""
+
+    l1_block: int
+    l1_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBlock:
+    """What the chain itself does not tell of a block of ours."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    gas_used: int
+    data_bytes: int
+    transactions: int
+    queue_index: int  # items behind the chain after it
+    l1_base_fee: int
+    l1_blob_base_fee: int
+    sealed_at_ms: int
+    ends_batch: bool = False
+
+
+QUEUE: Final = Table("queue", QueueItem)  # index
+WATCHED: Final = Table("watched", Watched)  # one row
+SEALED: Final = Table("sealed", SealedBlock)  # number
+
+
 # Batches and what leaves with them
 
 
@@ -131,7 +177,20 @@ class MessageId:
     message_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A blob of a batch, with what the contract asks for: `proof` is that the commitment opens at `z` to `y`."""
+
+    blob: bytes
+    commitment: bytes
+    versioned_hash: bytes
+    z: bytes
+    y: bytes
+    proof: bytes
+
+
 BATCHES: Final = Table("batches", Batch)  # number
+OPENINGS: Final = Table("openings", Opening)  # batch, index; until its commit is final
 MESSAGES: Final = Table("messages", Message)  # message id
 MESSAGES_OF_TRANSACTION: Final = Table("messages_of_transaction", MessageId)  # transaction hash, message id
 MESSAGES_OF_BATCH: Final = Table("messages_of_batch", MessageId)  # batch, index
@@ -216,6 +275,7 @@ PROVERS: Final = Table("provers", Prover)  # prover id
 
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
-    *(BATCHES, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
+    *(QUEUE, WATCHED, SEALED),
+    *(BATCHES, OPENINGS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
 )

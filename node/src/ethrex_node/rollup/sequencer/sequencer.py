@@ -1,0 +1,177 @@
+"""
+Seal a rollup's blocks, one after the other, and say where batches end.
+
+A block is sealed every `block_seconds`, with what L1 has queued first. What was answered to a user is in a block that is
+synced to disk. The sequencer lives as long as its node; a restart finds the open batch again in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from prometheus_client.core import Metric
+
+from ethrex_node import _native
+from ethrex_node.builder import Builder
+from ethrex_node.chain import Chain
+from ethrex_node.observe import metrics
+from ethrex_node.rollup.sequencer import policy, sealed
+from ethrex_node.rollup.sequencer.policy import Limits, OpenBatch
+from ethrex_node.rollup.store import Store
+from ethrex_node.rollup.store.schema import SealedBlock
+
+log = logging.getLogger(__name__)
+
+BLOCKS_PER_SECOND: Final = 10  # the header's rule
+ITEMS_OFFERED: Final = 1_000
+RETRY_SECONDS: Final = 1.0
+
+Prices = Callable[[], tuple[int, int]]  # L1's base fee and blob base fee, in wei, as they are now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    block_seconds: float = 1.0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.block_seconds < 1 / BLOCKS_PER_SECOND:
+            raise ValueError(f"a block each {self.block_seconds} s: at most {BLOCKS_PER_SECOND} share a second")
+
+
+class Sequencer:
+    """`listeners` hear of the last block of each batch that ends, `pressure` gives why nothing shall be sealed now."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        builder: Builder,
+        store: Store,
+        prices: Prices,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.listeners: list[Callable[[SealedBlock], None]] = []
+        self.pressure: Callable[[], str | None] = lambda: None
+        self.ended: Counter[str] = Counter()
+        self.sealed = 0
+        self._chain = chain
+        self._builder = builder
+        self._store = store
+        self._prices = prices
+        self._settings = settings
+        self._now = now
+        self._turn = asyncio.Lock()
+        self.open = OpenBatch()
+        self.queue_index = 0
+
+    async def start(self) -> None:
+        """Find again where the last run stopped. Raises `sealed.Inconsistent`."""
+        head = self._chain.head
+        dropped = await self._store.write(lambda txn: sealed.drop_above(txn, head.number))
+        with self._store.read() as txn:
+            last = sealed.at(txn, head.number, head.hash)
+            self.open = OpenBatch.of(sealed.since_last_end(txn, head.number))
+        self.queue_index = 0 if last is None else last.queue_index
+        facts = {"block": head.number, "queue_index": self.queue_index, "open_blocks": self.open.blocks}
+        log.info("sequencer goes on", extra=facts | {"forgotten": dropped})
+
+    async def run(self) -> None:
+        """Until cancelled. A block that cannot be made is logged and tried again."""
+        due = self._now()
+        while True:
+            due = max(due + self._settings.block_seconds, self._now())
+            await asyncio.sleep(max(0.0, due - self._now()))
+            try:
+                await self.step()
+            except Exception:
+                log.exception("no block could be sealed")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def step(self) -> SealedBlock | None:
+        """End the batch if it is time, then seal a block. None: somebody asked to wait."""
+        async with self._turn:
+            reason = policy.end_reason(self.open, self._settings.limits, self._now_ms())
+            if reason is not None:
+                await self._end(reason)
+            waiting = self.pressure()
+            if waiting is not None:
+                log.warning("nothing is sealed", extra={"reason": waiting})
+                return None
+            return await self._seal()
+
+    async def end_batch(self, reason: str = "asked") -> None:
+        """End the open batch now, if it has a block."""
+        async with self._turn:
+            if self.open.blocks:
+                await self._end(reason)
+
+    async def _end(self, reason: str) -> None:
+        number = self._chain.head.number
+        last = await self._store.write(lambda txn: sealed.end_batch(txn, number))
+        log.info("batch ends", extra={"block": number, "reason": reason, "data_bytes": self.open.data_bytes})
+        self.open = OpenBatch()
+        self.ended[reason] += 1
+        for listener in self.listeners:
+            listener(last)
+
+    async def _seal(self) -> SealedBlock:
+        head = self._chain.head
+        limits, prices = self._settings.limits, self.open.prices or self._prices()
+        with self._store.read() as txn:
+            queued = list(itertools.islice(sealed.queued_from(txn, self.queue_index), ITEMS_OFFERED))
+        plan = policy.plan_block(self.open, queued, limits)
+        candidates = self._builder.offer()
+        timestamp = max(int(self._now()), head.timestamp)
+        built = await self._chain.write(
+            lambda: self._chain.native.seal(
+                head.hash,
+                candidates,
+                timestamp=timestamp,
+                l1_prices=prices,
+                privileged=plan.items,
+                max_data_bytes=plan.max_data_bytes,
+            )
+        )
+        self._builder.forget(built.impossible)
+        row = self._row(built, timestamp, prices)
+        await self._store.write(lambda txn: sealed.put(txn, row))
+        await self._chain.set_head(built.hash)
+        self.open, self.queue_index = self.open.with_block(row), row.queue_index
+        self.sealed += 1
+        log.debug("sealed block", extra={"block": built.number, "transactions": built.transactions})
+        return row
+
+    def _row(self, built: _native.Built, timestamp: int, prices: tuple[int, int]) -> SealedBlock:
+        return SealedBlock(
+            number=built.number,
+            hash=built.hash,
+            timestamp=timestamp,
+            gas_used=built.gas_used,
+            data_bytes=built.data_bytes,
+            transactions=built.transactions,
+            queue_index=self.queue_index + built.privileged,
+            l1_base_fee=prices[0],
+            l1_blob_base_fee=prices[1],
+            sealed_at_ms=self._now_ms(),
+        )
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+    def metrics(self) -> Iterator[Metric]:
+        """A source for `observe.metrics.Metrics.add`."""
+        yield metrics.counter("rollup_blocks", "Blocks that this sequencer has sealed", self.sealed)
+        yield metrics.counters("rollup_batches_ended", "Batches that ended, by why", "reason", dict(self.ended))
+        yield metrics.gauge(
+            "rollup_open_batch_bytes", "Data of the batch that is open, before it is packed", self.open.data_bytes
+        )
+        yield metrics.gauge("rollup_open_batch_blocks", "Blocks of the batch that is open", self.open.blocks)
+        yield metrics.gauge("rollup_queue_index", "Items of the L1 queue that are behind the chain", self.queue_index)

@@ -1,0 +1,204 @@
+"""
+Make a batch of the blocks that ended one: the statement, what is published, what provers get, the claims of its messages.
+
+A batch is made once, from the chain, and kept whole: everything later (commit, proofs, claims) reads it from the store. A
+crash between a batch's end and its row finds the end again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from ethrex_node import _native
+from ethrex_node.rollup.coordinator import Coordinator, NewJob
+from ethrex_node.rollup.sequencer import sealed
+from ethrex_node.rollup.settlement import contracts
+from ethrex_node.rollup.store import Store, Txn, schema
+from ethrex_node.rollup.store.environment import key
+from ethrex_node.rollup.store.schema import Batch, Message, MessageId, Opening, SealedBlock
+
+log = logging.getLogger(__name__)
+
+MESSENGER: Final = bytes(18) + b"\xff\xfe"
+L1_MESSAGE: Final = _native.keccak256(b"L1Message(address,bytes32,uint256)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`kinds`: the proofs that the chain's policy asks for. `prove_within_seconds` is when provers are told it is due."""
+
+    program_version: int
+    kinds: tuple[str, ...] = ("attested",)
+    prove_within_seconds: float = 600.0
+
+
+class Batches:
+    """`genesis` is the encoding of the batch before the first."""
+
+    def __init__(
+        self,
+        store: Store,
+        reader: _native.Reader,
+        coordinator: Coordinator,
+        genesis: bytes,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.listeners: list[Callable[[Batch], None]] = []
+        self._store = store
+        self._reader = reader
+        self._coordinator = coordinator
+        self._genesis = genesis
+        self._settings = settings
+        self._now = now
+
+    def get(self, number: int) -> Batch | None:
+        with self._store.read() as txn:
+            return txn.get(schema.BATCHES, key(number))
+
+    def newest(self) -> Batch | None:
+        with self._store.read() as txn:
+            found = txn.last(schema.BATCHES)
+        return None if found is None else found[1]
+
+    def openings(self, number: int) -> list[Opening]:
+        """The blobs of a batch with what L1 asks for beside them, as long as they are needed."""
+        with self._store.read() as txn:
+            return [row for _, row in txn.scan(schema.OPENINGS, prefix=key(number))]
+
+    async def step(self) -> list[Batch]:
+        """Make the batches whose blocks are all there. Raises `_native.ProgramRefused`: the chain itself is at odds."""
+        made = []
+        newest = self.newest()
+        with self._store.read() as txn:
+            ends = list(sealed.ends_after(txn, 0 if newest is None else newest.last_block))
+        for end in ends:
+            newest = await self._make(newest, end)
+            made.append(newest)
+        return made
+
+    async def _make(self, previous: Batch | None, end: SealedBlock) -> Batch:
+        first = 1 if previous is None else previous.last_block + 1
+        statement = self._genesis if previous is None else previous.statement
+        version = self._settings.program_version
+        began = self._now()
+        made = await asyncio.to_thread(self._reader.batch, first, end.number, statement, version)
+        with self._store.read() as txn:
+            rows = [txn.get(schema.SEALED, key(number)) for number in range(first, end.number + 1)]
+        batch = Batch(
+            number=made.number,
+            batch_hash=made.hash,
+            statement=made.encoded,
+            program_version=version,
+            first_block=first,
+            last_block=end.number,
+            gas_used=sum(row.gas_used for row in rows if row is not None),
+            blob_hashes=tuple(versioned_hash for _, _, versioned_hash, _, _, _ in made.blobs),
+            input_hash=_native.keccak256(made.input),
+            sealed_at_ms=end.sealed_at_ms,
+        )
+        messages = self._messages(batch, made.messages)
+        await self._store.write(lambda txn: _put(txn, batch, made.blobs, messages))
+        await self._ask_for_proofs(batch, made.input)
+        facts = {"batch": batch.number, "first_block": first, "last_block": end.number, "blobs": len(made.blobs)}
+        log.info("batch made", extra=facts | {"diff_bytes": made.diff_bytes, "seconds": round(self._now() - began, 3)})
+        for listener in self.listeners:
+            listener(batch)
+        return batch
+
+    async def _ask_for_proofs(self, batch: Batch, prover_input: bytes) -> None:
+        due_ms = batch.sealed_at_ms + int(self._settings.prove_within_seconds * 1000)
+        for kind in self._settings.kinds:
+            job = NewJob(
+                batch=batch.number,
+                kind=kind,
+                program_version=batch.program_version,
+                batch_hash=batch.batch_hash,
+                input=prover_input,
+                gas=batch.gas_used,
+                due_ms=due_ms,
+            )
+            await self._coordinator.add(job)
+
+    async def ask_again(self, after: int) -> int:
+        """
+        Proof jobs of batches above `after` (the last that L1 has verified) that a crash kept from being asked for; gives
+        their number.
+        """
+        asked = 0
+        with self._store.read() as txn:
+            batches = [row for _, row in txn.scan(schema.BATCHES, start=key(after + 1))]
+            known = {job.batch for _, job in txn.scan(schema.JOBS)}
+        for batch in (one for one in batches if one.number not in known):
+            before = self.get(batch.number - 1)
+            statement = self._genesis if before is None else before.statement
+            made = await asyncio.to_thread(
+                self._reader.batch, batch.first_block, batch.last_block, statement, batch.program_version
+            )
+            await self._ask_for_proofs(batch, made.input)
+            asked += 1
+        return asked
+
+    def _messages(self, batch: Batch, leaves: Sequence[bytes]) -> list[Message]:
+        """What was sent to L1, out of the chain's logs, with the leaves that the program found in the same order."""
+        if not leaves:
+            return []
+        given = {
+            "address": "0x" + MESSENGER.hex(),
+            "topics": ["0x" + L1_MESSAGE.hex()],
+            "fromBlock": hex(batch.first_block),
+            "toBlock": hex(batch.last_block),
+        }
+        logs = self._ask("eth_getLogs", given)
+        return [
+            _message(batch.number, index, found, leaf) for index, found, leaf in zip(itertools.count(), logs, leaves)
+        ]
+
+    def _ask(self, method: str, *params: Any) -> Any:
+        answer = self._reader.answer(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+        assert answer is not None, method
+        return orjson.loads(answer[1])["result"]
+
+
+def _message(batch: int, index: int, found: dict[str, Any], leaf: bytes) -> Message:
+    _, sender, data_hash, number = (bytes.fromhex(topic[2:]) for topic in found["topics"])
+    return Message(
+        message_id=int.from_bytes(number, "big"),
+        batch=batch,
+        index=index,
+        transaction_hash=bytes.fromhex(found["transactionHash"][2:]),
+        sender=sender[12:],
+        data_hash=data_hash,
+        leaf=leaf,
+    )
+
+
+def _put(txn: Txn, batch: Batch, blobs: Sequence[tuple[bytes, ...]], messages: Sequence[Message]) -> None:
+    txn.put(schema.BATCHES, key(batch.number), batch)
+    for index, (blob, commitment, versioned_hash, z, y, proof) in enumerate(blobs):
+        opening = Opening(blob, commitment, versioned_hash, z, y, proof)
+        txn.put(schema.OPENINGS, key(batch.number, index), opening)
+    for message in messages:
+        pointer = MessageId(message.message_id)
+        txn.put(schema.MESSAGES, key(message.message_id), message)
+        txn.put(schema.MESSAGES_OF_TRANSACTION, message.transaction_hash + key(message.message_id), pointer)
+        txn.put(schema.MESSAGES_OF_BATCH, key(batch.number, message.index), pointer)
+
+
+def message_proof(txn: Txn, message: Message) -> list[bytes]:
+    """The siblings from a message's leaf to its batch's root."""
+    pointers = [row.message_id for _, row in txn.scan(schema.MESSAGES_OF_BATCH, prefix=key(message.batch))]
+    found = [txn.get(schema.MESSAGES, key(number)) for number in pointers]
+    return _native.message_proof([one.leaf for one in found if one is not None], message.index)
+
+
+def queue_index_of(batch: Batch) -> int:
+    return contracts.number_of(batch.statement, "queueIndex")
