@@ -32,6 +32,11 @@ operator admin    {OPERATOR}
 ME = "pool-a.0"
 
 
+async def is_signer(version: int, signer: bytes) -> bool:
+    """As the contract would say."""
+    return version == VERSION and signer == KEY.address
+
+
 def hash_of(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
@@ -63,9 +68,7 @@ class Served:
     async def start(self, port: int = 0) -> None:
         (self.folder / "tokens").write_text(TOKENS)
         self.store = Store.open(self.folder / "rollup", TABLES)
-        verifier = verifiers.attested_verifier(
-            DOMAIN, lambda version: frozenset({KEY.address} if version == VERSION else ())
-        )
+        verifier = verifiers.attested_verifier(DOMAIN, is_signer)
         self.coordinator = Coordinator(self.store, {"attested": verifier}, self.settings, lambda: self.ms)
         authenticate = identities.from_file(self.folder / "tokens")
         chosen = service.Settings(port=port, rate=self.rate, proof_most_bytes=4096)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 
 from ethrex_node import _native
 from ethrex_node.rollup import attested
@@ -440,24 +438,6 @@ async def test_metrics_count_jobs_and_events(served: Served) -> None:
     assert samples["ethrex_proof_jobs", JobState.WAITING.value] == 2
     assert samples["ethrex_proof_events_total", "invalid"] == 1
     assert samples["ethrex_proof_oldest_seconds",] == 5
-
-
-async def test_an_attestation_is_what_wallets_sign(served: Served) -> None:
-    """EIP-712 by eth-account, from the same fields."""
-    typed = {
-        "types": {
-            "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"},
-                             {"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}],
-            "Attestation": [{"name": "batchHash", "type": "bytes32"}],
-        },
-        "primaryType": "Attestation",
-        "domain": {"name": attested.NAME.decode(), "version": "1", "chainId": 31337, "verifyingContract": "0x" + "aa" * 20},
-        "message": {"batchHash": hash_of(1)},
-    }  # fmt: skip
-
-    theirs = Account.sign_message(encode_typed_data(full_message=typed), KEY._key)
-
-    assert await attested.sign(KEY, DOMAIN, hash_of(1)) == bytes(theirs.signature)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ class CoordinatorError(Exception):
     + TooLarge       413
     + InvalidProof   422   the proof does not prove the job's batch: it counts against the prover
     + TooMany        429   come again after `retry_seconds`
+    + Unavailable    503   what it takes to answer is away: come again
     """
 
     status = 400
@@ -57,3 +58,7 @@ class TooMany(CoordinatorError):
     def __init__(self, retry_seconds: float) -> None:
         super().__init__("too many requests")
         self.retry_seconds = retry_seconds
+
+
+class Unavailable(CoordinatorError):
+    status = 503

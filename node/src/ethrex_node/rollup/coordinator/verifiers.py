@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from ethrex_node.rollup import attested
-from ethrex_node.rollup.coordinator.errors import InvalidProof
+from ethrex_node.rollup.coordinator.errors import InvalidProof, Unavailable
+from ethrex_node.rollup.l1 import abi, errors
+from ethrex_node.rollup.l1.client import L1Client
+
+IS_SIGNER: Final = abi.Function("isSigner(uint256,uint32,uint8,address)", "(bool)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +27,37 @@ class Statement:
 
 
 Verifier = Callable[[Statement, bytes], Awaitable[None]]
-# The signers that the contract accepts for a program version, as the L1 says.
-SignersOf = Callable[[int], frozenset[bytes]]
+# Program version, address -> whether the contract accepts its signatures. Raises `Unavailable`.
+IsSigner = Callable[[int, bytes], Awaitable[bool]]
 
 
-def attested_verifier(domain: attested.Domain, signers_of: SignersOf) -> Verifier:
+def attested_verifier(domain: attested.Domain, is_signer: IsSigner, kind: str = attested.KIND) -> Verifier:
     """A signature over the batch hash by a key that is registered on L1."""
 
     async def verify(statement: Statement, proof: bytes) -> None:
-        signer = attested.signer_of(proof, domain, statement.batch_hash)
+        signer = attested.signer_of(proof, domain, statement.batch_hash, kind)
         if signer is None:
             raise InvalidProof("these bytes are not a signature (r, s, v: 65 bytes, s in the lower half)")
-        if signer not in signers_of(statement.program_version):
+        if not await is_signer(statement.program_version, signer):
             raise InvalidProof(
                 f"0x{signer.hex()} is not registered for program version {statement.program_version}, "
                 "or the signature is one over another batch, chain or contract"
             )
 
     return verify
+
+
+def registered_on_l1(client: L1Client, verifier: bytes, chain_id: int, kind: str = attested.KIND) -> IsSigner:
+    """Ask the contract `verifier` for each proof: a signer that was revoked a moment ago is refused here already."""
+    number = attested.KIND_NUMBERS[kind]
+
+    async def is_signer(program_version: int, signer: bytes) -> bool:
+        data = IS_SIGNER.call(chain_id, program_version, number, "0x" + signer.hex())
+        try:
+            head = await client.head()
+            (answer,) = IS_SIGNER.result(await client.call(verifier, data, head.number))
+        except errors.L1Error as error:
+            raise Unavailable(f"L1 cannot be asked for the signer: {error}") from error
+        return bool(answer)
+
+    return is_signer
