@@ -42,6 +42,7 @@ checks: setup ## the gate: format, lint, types, layers, generated pages
 	    $(PYTHON) -m mypy.stubtest ethrex_node._native --allowlist .stubtest-allowed
 	@echo "== layers"
 	@.venv/bin/lint-imports --no-logo >/dev/null || .venv/bin/lint-imports
+	@.venv/bin/lint-imports --config prover/.importlinter --no-logo >/dev/null || .venv/bin/lint-imports --config prover/.importlinter
 	@echo "== generated pages"
 	@$(PYTHON) scripts/generated.py --check
 	@echo "== cargo fmt, clippy"

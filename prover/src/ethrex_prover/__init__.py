@@ -1,14 +1,10 @@
 """
-The prover takes batches of a rollup and proves them.
+The prover takes batches of a rollup from its coordinators, proves them and hands the proofs back.
 
-There is nothing to prove before the node can run a rollup, so the command only says so.
+``worker`` walks one job from lease to proof, ``coordinator`` speaks to the other end, ``backends`` make proofs,
+``process`` starts and stops it all.
 """
 
-from __future__ import annotations
+from ethrex_prover.cli import main
 
-import sys
-
-
-def main() -> int:
-    print("ethrex-prover: proving comes with the rollup; this version of the node runs L1 chains only", file=sys.stderr)
-    return 2
+__all__ = ["main"]

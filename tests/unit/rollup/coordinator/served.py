@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,12 +55,13 @@ class Answer:
 
 @dataclass
 class Served:
-    """`ms` is the coordinator's time."""
+    """`ms` is the coordinator's time, unless it is the real one."""
 
     folder: Path
     settings: Settings = field(default_factory=Settings)
     rate: rates.Rate = field(default_factory=lambda: rates.Rate(10**6, 10**6))
     ms: int = 1_000_000
+    is_real_time: bool = False
     store: Store = None  # type: ignore[assignment]
     coordinator: Coordinator = None  # type: ignore[assignment]
     service: service.Service = None  # type: ignore[assignment]
@@ -69,12 +71,15 @@ class Served:
         (self.folder / "tokens").write_text(TOKENS)
         self.store = Store.open(self.folder / "rollup", TABLES)
         verifier = verifiers.attested_verifier(DOMAIN, is_signer)
-        self.coordinator = Coordinator(self.store, {"attested": verifier}, self.settings, lambda: self.ms)
+        self.coordinator = Coordinator(self.store, {"attested": verifier}, self.settings, self.now_ms)
         authenticate = identities.from_file(self.folder / "tokens")
         chosen = service.Settings(port=port, rate=self.rate, proof_most_bytes=4096)
         self.service = service.Service(self.coordinator, authenticate, chosen, lambda: self.ms / 1000)
         await self.service.start()
         self.session = aiohttp.ClientSession()
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000) if self.is_real_time else self.ms
 
     async def stop(self) -> None:
         await self.session.close()

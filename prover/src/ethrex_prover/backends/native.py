@@ -1,0 +1,62 @@
+"""
+Executing a batch from its input, by the native core: the one place that knows how.
+
+The call runs in a thread of its own with the GIL released. The thread is a daemon: nothing can stop it, and it must not
+keep a process from leaving that has given its job back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from ethrex_node import _native
+from ethrex_prover import errors
+
+Execute = Callable[[bytes], bytes]  # prover input -> batch hash
+
+
+def execute_batch() -> Execute:
+    """Raises `NotAble` where the core cannot."""
+    found: Execute | None = getattr(_native, "execute_batch", None)
+    if found is None:
+        raise errors.NotAble(
+            f"the native core {_native.version()} executes no batches (ethrex_node._native has no execute_batch): "
+            "this build is older than the rollup; install a newer ethrex-node"
+        )
+    return found
+
+
+async def in_thread(execute: Execute, prover_input: bytes) -> bytes:
+    """Raises `Unprovable` for a batch that the core refuses, `Failed` for what else goes wrong in it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(result: bytes | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(_named(error))
+        else:
+            done.set_result(result or b"")
+
+    def work() -> None:
+        result: bytes | None = None
+        failure: BaseException | None = None
+        try:
+            result = execute(prover_input)
+        except BaseException as error:  # a panic of the core is no Exception
+            failure = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=work, name="execute-batch", daemon=True).start()
+    return await done
+
+
+def _named(error: BaseException) -> errors.ProverError:
+    """A batch that breaks a rule breaks it everywhere; memory, disks and panics are this machine's."""
+    if isinstance(error, _native.StorageError) or not isinstance(error, _native.NativeError | ValueError):
+        return errors.Failed(f"{type(error).__name__}: {error}")
+    return errors.Unprovable(f"{type(error).__name__}: {error}")
