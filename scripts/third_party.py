@@ -24,7 +24,7 @@ Made by `make docs` from `requirements.lock` and `node/native/Cargo.lock`. The p
 # What may be linked into or shipped beside Apache-2.0 code. LGPL and MPL: used unchanged, as libraries of their own.
 COMPATIBLE: Final = re.compile(
     r"MIT|Apache|BSD|ISC|Zlib|Unlicense|CC0|Unicode|PSF|Python Software Foundation|0BSD|MPL|Mozilla|LGPL|BSL|Boost"
-    r"|Public Domain|WTFPL|Artistic|CDLA|OpenSSL|LLVM",
+    r"|Public Domain|WTFPL|Artistic|CDLA|OpenSSL|LLVM|OLDAP-2.8",
     re.IGNORECASE,
 )
 SHOWN: Final = 80
