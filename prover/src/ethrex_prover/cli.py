@@ -87,11 +87,10 @@ def ethrex_prover() -> None:
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def run(**given: Any) -> None:  # fmt: skip
     """Take jobs and prove them, until SIGTERM."""
-    execute = native.execute_batch()
     settings = _settings(given)
     logging = logs.start(given["log_level"], given["log_format"])
     try:
-        asyncio.run(process.run(settings, execute))
+        asyncio.run(process.run(settings, native.execute_batch))
     finally:
         logging.stop()
 

@@ -14,7 +14,7 @@ class ProverError(Exception):
     + Damaged       what came is not what was asked for: come again
     + Unprovable    executing the batch does not give what it claims: nobody can prove it
     + Failed        it did not work this time, or here: somebody else may
-    + NotAble       this installation cannot prove: an option or a build is missing
+    + NotAble       this installation cannot prove: an option or a file is missing
     """
 
 

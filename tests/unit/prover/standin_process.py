@@ -1,5 +1,5 @@
 """
-``ethrex-prover`` with a core that can execute batches, as `standin` has it; STANDIN_SECONDS is how long one takes.
+``ethrex-prover`` with an execution that takes as long as STANDIN_SECONDS says: an input ends with the hash of its batch.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ import os
 import sys
 import time
 
-from ethrex_node import _native
 from ethrex_prover import main
+from ethrex_prover.backends import native
 
 
 def execute(prover_input: bytes) -> bytes:
@@ -18,5 +18,5 @@ def execute(prover_input: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    _native.execute_batch = execute  # type: ignore[attr-defined]
+    native.execute_batch = execute
     sys.exit(main())

@@ -14,11 +14,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ethrex_node import _native
+from ethrex_node.rollup import attested
+from ethrex_node.rollup.coordinator import NewJob
 from ethrex_node.rollup.coordinator import Settings as CoordinatorSettings
 from ethrex_node.rollup.store.schema import JobState
 from unit.prover.test_worker import LIMIT_SECONDS, job, until
 from unit.rollup.coordinator.served import DOMAIN, KEY, ME, PROVER, Served, serving
+from unit.rollup.rollups import COUNTER, Rollup
 
 STANDIN = str(Path(__file__).with_name("standin_process.py"))
 COMMAND = str(Path(sys.executable).with_name("ethrex-prover"))
@@ -117,13 +119,23 @@ async def test_what_a_killed_process_held_goes_to_the_next(served: Served) -> No
     assert job(served).fences == 2
 
 
-@pytest.mark.skipif(hasattr(_native, "execute_batch"), reason="this core executes batches")
-async def test_a_core_that_executes_no_batches_is_named(served: Served) -> None:
-    status, told = await run(COMMAND, *arguments(served))
+async def test_a_batch_of_a_real_chain_is_executed_and_signed(served: Served, tmp_path: Path) -> None:
+    rollup = Rollup.open(tmp_path)
+    rollup.seal(rollup.send(COUNTER), items=(rollup.item(b"\7" * 20, 5),))
+    made = rollup.batch()
+    wanted = NewJob(
+        batch=1, kind="attested", program_version=1, batch_hash=made.hash, input=made.input, gas=1, due_ms=1 << 50
+    )
+    await served.coordinator.add(wanted)
 
-    assert status == 2
-    assert "executes no batches" in told
-    assert "Traceback" not in told
+    environment = {**os.environ, "KEY": (b"\1" * 32).hex()}
+    running = await asyncio.create_subprocess_exec(COMMAND, *arguments(served), stdout=PIPE, env=environment)
+    await until(lambda: served.coordinator.proofs(1))
+    running.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(running.communicate(), LIMIT_SECONDS)
+
+    proof = served.coordinator.proofs(1)["attested"]
+    assert attested.signer_of(proof, DOMAIN, made.hash, attested.KIND) == KEY.address
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,9 @@ from ethrex_prover import errors
 Execute = Callable[[bytes], bytes]  # prover input -> batch hash
 
 
-def execute_batch() -> Execute:
-    """Raises `NotAble` where the core cannot."""
-    found: Execute | None = getattr(_native, "execute_batch", None)
-    if found is None:
-        raise errors.NotAble(
-            f"the native core {_native.version()} executes no batches (ethrex_node._native has no execute_batch): "
-            "this build is older than the rollup; install a newer ethrex-node"
-        )
-    return found
+def execute_batch(prover_input: bytes) -> bytes:
+    """The hash of the batch that an input proves. Raises `_native.ProgramRefused` for one that proves none."""
+    return _native.batch_hash(_native.execute_batch(prover_input))
 
 
 async def in_thread(execute: Execute, prover_input: bytes) -> bytes:

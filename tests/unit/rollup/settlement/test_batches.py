@@ -27,8 +27,12 @@ def running(tmp_path: Path) -> Iterator[Running]:
     opened.close()
 
 
+async def nobody(program_version: int, signer: bytes) -> bool:
+    return False
+
+
 def make(running: Running) -> tuple[batches.Batches, Coordinator]:
-    checks = {"attested": verifiers.attested_verifier(DOMAIN, lambda version: frozenset())}
+    checks = {"attested": verifiers.attested_verifier(DOMAIN, nobody)}
     coordinator = Coordinator(running.store, checks, QueueSettings(), lambda: int(running.seconds * 1000))
     genesis = _native.genesis_batch(running.user.genesis, l1_chain_id=31337, proposer=b"\xa0" * 20, salt=bytes(32))
     settings = batches.Settings(program_version=3)
