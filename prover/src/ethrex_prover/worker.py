@@ -129,10 +129,9 @@ class Worker:
         facts = {"job": grant.job_id, "coordinator": coordinator.name, "fence": grant.fence}
         log.info("proving", extra=facts | {"batch": grant.batch, "gas": grant.gas})
         started = time.monotonic()
-        lost = asyncio.Event()
-        heart = asyncio.create_task(self._beat(coordinator, grant, lost))
+        heart = asyncio.create_task(self._beat(coordinator, grant))
         try:
-            outcome = await self._prove(coordinator, grant, lost)
+            outcome = await self._prove(coordinator, grant)
         finally:
             await _cancelled(heart)
         self.outcomes[outcome] += 1
@@ -142,13 +141,11 @@ class Worker:
             self._seconds.observe(seconds)
         log.info("done", extra=facts | {"outcome": outcome, "seconds": round(seconds, 3)})
 
-    async def _prove(self, coordinator: CoordinatorClient, grant: wire.Grant, lost: asyncio.Event) -> str:
-        """How it ended, in a word. A native call cannot be stopped: that the lease is lost is looked at after it."""
+    async def _prove(self, coordinator: CoordinatorClient, grant: wire.Grant) -> str:
+        """How it ended, in a word. A native call cannot be stopped: a lost lease shows when the proof is handed in."""
         facts = {"job": grant.job_id}
         try:
             proof = await self._backend.prove(await self._input(coordinator, grant), grant.batch_hash)
-            if lost.is_set():
-                return "lost"
             await self._until_heard(lambda: coordinator.submit(grant, proof))
         except errors.LeaseLost as error:
             log.warning("the lease is lost", extra=facts | {"reason": str(error)})
@@ -186,7 +183,7 @@ class Worker:
                 await asyncio.sleep(pause)
         raise AssertionError("counting ends")
 
-    async def _beat(self, coordinator: CoordinatorClient, grant: wire.Grant, lost: asyncio.Event) -> None:
+    async def _beat(self, coordinator: CoordinatorClient, grant: wire.Grant) -> None:
         """Says that the job is being worked on, until it is not ours any more."""
         started = time.monotonic()
         while True:
@@ -198,7 +195,6 @@ class Worker:
                 log.warning("heartbeat not heard", extra={"job": grant.job_id, "reason": str(error)})
             except errors.ProverError as error:
                 log.warning("the lease is lost", extra={"job": grant.job_id, "reason": str(error)})
-                lost.set()
                 return
 
     async def _give_back(self, coordinator: CoordinatorClient, grant: wire.Grant) -> None:

@@ -261,6 +261,19 @@ async def test_a_lease_is_not_another_s(served: Served) -> None:
     assert (await served.call("GET", f"/v1/inputs/0x{grant.input_hash.hex()}", token=RIVAL)).status == 403
 
 
+@pytest.mark.parametrize(
+    ("name", "status"), [("rival", 204), ("rival.7", 204), ("rival7", 403), (ME, 403), ("pool-a", 403)]
+)
+async def test_leases_and_notes_are_made_under_one_s_own_name(served: Served, name: str, status: int) -> None:
+    request = wire.LeaseRequest(name, ("attested",), 1).json()
+    note = wire.Note(name, 1).json()
+
+    assert (await served.call("POST", "/v1/jobs/lease", request, RIVAL)).status == status
+    for what in ("heartbeat", "failure", "release"):
+        answer = await served.call("POST", f"/v1/jobs/1-attested-1/{what}", note, RIVAL)
+        assert answer.status == (404 if status == 204 else 403)
+
+
 async def test_a_body_that_was_damaged_on_its_way_does_not_count_against_the_prover(served: Served) -> None:
     await served.add()
     grant = await served.granted()

@@ -212,6 +212,17 @@ def test_a_url_s_secret_stays_out_of_names_and_errors() -> None:
     assert found.name == "rpc.example"
 
 
+async def test_two_urls_of_one_host_are_two_voices(l1: l1_process.L1) -> None:
+    async with l1_proxy.proxies(l1.url, 1) as (node,):
+        opened = await L1Client.open(Settings(urls=(node.url, node.url + "/?second", l1.url)))
+        await opened.head()
+        await opened.close()
+
+    first = node.url.removeprefix("http://")
+    assert [one.name for one in opened.endpoints] == [first, first + "#2", l1.url.removeprefix("http://")]
+    assert node.asked.count("eth_chainId") == 2
+
+
 @pytest.mark.parametrize("needed", [0, 4])
 def test_an_agreement_that_cannot_be_is_refused(needed: int) -> None:
     with pytest.raises(ValueError, match="cannot agree"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -422,3 +423,69 @@ async def test_metrics_say_what_is_open(bench: Bench) -> None:
 
     assert samples["ethrex_outbox_open", "waiting"] == 1
     assert samples["ethrex_outbox_open", "mined"] == 0
+
+
+async def test_what_leaves_was_recorded_before(bench: Bench) -> None:
+    """Looked at from the L1's side, at the moment it arrives: the first attempt and its replacements."""
+    arrived: dict[bytes, bool] = {}
+
+    def look(method: str, params: list[Any], result: Any) -> Any:
+        if method == "eth_sendRawTransaction":
+            raw = bytes.fromhex(params[0][2:])
+            arrived[raw] = raw in [one.raw for one in bench.entry("commit/1").attempts]
+        return result
+
+    bench.proxy.change = look
+    await bench.outbox.record("commit/1", call())
+    for _ in range(3):
+        await bench.outbox.round()
+        bench.clock.ms += 2 * PATIENCE_MS
+
+    assert list(arrived.values()) == [True] * 3
+    await bench.until_final()
+
+
+async def test_an_l1_that_was_killed_comes_back(bench: Bench, tmp_path: Path) -> None:
+    folder = str(tmp_path / "l1")
+    with l1_process.dev_chain("--datadir", folder) as first:
+        bench.l1, bench.proxy.target = first, first.url
+        for number in range(3):
+            await bench.outbox.record(f"commit/{number}", call(10**number))
+        await bench.outbox.round()
+        first.mine()
+        await bench.outbox.record("commit/3", call(1000))
+        await bench.outbox.round()
+        first.kill()
+    bench.proxy.down = True
+    with pytest.raises(errors.L1Error):
+        await bench.outbox.round()
+
+    with l1_process.dev_chain("--datadir", folder) as second:
+        bench.l1, bench.proxy.target, bench.proxy.down = second, second.url, False
+        await bench.until_final()
+
+        assert [int(one["value"], 16) for one in bench.mined_from(KEY.address)] == [1, 10, 100, 1000]
+
+
+async def test_rounds_go_on_by_themselves_through_an_outage(bench: Bench) -> None:
+    await bench.outbox.record("commit/1", call())
+    bench.proxy.down = True
+    running = asyncio.create_task(bench.outbox.run(0.01))
+    async with asyncio.timeout(20):
+        while not bench.outbox.refusals["Disagreement"]:
+            await asyncio.sleep(0.01)
+        bench.proxy.down = False
+        while bench.outbox.open_entries():
+            bench.l1.mine()
+            await asyncio.sleep(0.01)
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert bench.l1.balance(TARGET) == 1
+
+
+async def test_two_that_ask_at_once_get_one_action(bench: Bench) -> None:
+    entries = await asyncio.gather(*(bench.outbox.record("commit/1", call(blobs=(BLOB,))) for _ in range(3)))
+
+    assert len({entry.number for entry in entries}) == 1
+    assert len(bench.outbox.open_entries()) == 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -57,7 +58,9 @@ class L1Client:
     async def open(cls, settings: Settings) -> L1Client:
         """Ask every node for its chain. Raises `WrongChain` where they differ, `Disagreement` where too few answer."""
         session = aiohttp.ClientSession()
-        client = cls(settings, [Endpoint(url, session, settings.timeout_seconds) for url in settings.urls], session)
+        endpoints = [Endpoint(url, session, settings.timeout_seconds) for url in settings.urls]
+        _tell_apart(endpoints)
+        client = cls(settings, endpoints, session)
         try:
             client.chain_id = await client._common_chain()
         except BaseException:
@@ -269,6 +272,15 @@ class L1Client:
             yield metrics.counters(name, help, "l1", {key: value(one) for key, one in by_name.items()})
         lags = {key: float(top - one.height) for key, one in by_name.items()}
         yield metrics.gauges("l1_lag_blocks", "How far an L1 node is behind the furthest", "l1", lags)
+
+
+def _tell_apart(endpoints: Sequence[Endpoint]) -> None:
+    """Two URLs of one host differ in their paths, which names do not show: the later ones get a number."""
+    seen: Counter[str] = Counter()
+    for endpoint in endpoints:
+        seen[endpoint.name] += 1
+        if seen[endpoint.name] > 1:
+            endpoint.name += f"#{seen[endpoint.name]}"
 
 
 async def _outcome(

@@ -79,15 +79,23 @@ class Outbox:
         A purpose is served once: where an entry for it is open or has succeeded, that one is the answer. One that was
         mined, reverted and is final makes room for another try.
         """
+        served = self._served(purpose)
+        if served is not None:
+            return served
         sidecar = await asyncio.to_thread(blobs.make, call.blobs) if call.blobs else None
         async with self._turn:
-            known = self.find(purpose)
-            if known is not None and not _may_be_tried_again(known):
-                return known
+            served = self._served(purpose)
+            if served is not None:
+                return served
             head = await self._client.head()
             mined_nonce = await self._client.nonce(self._signer.address, head.number)
             nonce = plan.next_nonce(self.open_entries(), mined_nonce)
             return await self._add(purpose, call, sidecar, nonce, head.number)
+
+    def _served(self, purpose: str) -> OutboxEntry | None:
+        """The entry that makes another one for this purpose needless."""
+        known = self.find(purpose)
+        return None if known is None or _may_be_tried_again(known) else known
 
     async def _add(
         self, purpose: str, call: Call, sidecar: blobs.Sidecar | None, nonce: int, at_block: int
