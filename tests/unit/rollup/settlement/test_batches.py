@@ -12,8 +12,8 @@ from ethrex_node.rollup import attested
 from ethrex_node.rollup.coordinator import Coordinator, verifiers
 from ethrex_node.rollup.coordinator import Settings as QueueSettings
 from ethrex_node.rollup.settlement import batches, contracts
+from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store import schema
-from ethrex_node.rollup.store.environment import key
 from unit.rollup.rollups import COUNTER, MESSENGER, USER
 from unit.rollup.sequencer.sequencers import Running
 
@@ -92,9 +92,7 @@ async def test_messages_are_found_by_their_transaction_and_proven(running: Runni
 
     with running.store.read() as txn:
         for number, transaction in enumerate(sent, start=1):
-            (pointer,) = [row for _, row in txn.scan(schema.MESSAGES_OF_TRANSACTION, prefix=transaction.hash)]
-            message = txn.get(schema.MESSAGES, key(pointer.message_id))
-            assert message is not None
+            (message,) = stored.messages_of_transaction(txn, transaction.hash)
             assert (message.message_id, message.sender, message.data_hash) == (number, USER, bytes([number]) * 32)
             node = message.leaf
             for sibling in batches.message_proof(txn, message):

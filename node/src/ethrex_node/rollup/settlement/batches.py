@@ -20,10 +20,10 @@ import orjson
 from ethrex_node import _native
 from ethrex_node.rollup.coordinator import Coordinator, NewJob
 from ethrex_node.rollup.sequencer import sealed
-from ethrex_node.rollup.settlement import contracts
 from ethrex_node.rollup.store import Store, Txn, schema
+from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.environment import key
-from ethrex_node.rollup.store.schema import Batch, Message, MessageId, Opening, SealedBlock
+from ethrex_node.rollup.store.schema import Batch, Message, Opening, SealedBlock
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +62,11 @@ class Batches:
 
     def get(self, number: int) -> Batch | None:
         with self._store.read() as txn:
-            return txn.get(schema.BATCHES, key(number))
+            return stored.find(txn, number)
 
     def newest(self) -> Batch | None:
         with self._store.read() as txn:
-            found = txn.last(schema.BATCHES)
-        return None if found is None else found[1]
+            return stored.newest(txn)
 
     def openings(self, number: int) -> list[Opening]:
         """The blobs of a batch with what L1 asks for beside them, as long as they are needed."""
@@ -182,23 +181,13 @@ def _message(batch: int, index: int, found: dict[str, Any], leaf: bytes) -> Mess
 
 
 def _put(txn: Txn, batch: Batch, blobs: Sequence[tuple[bytes, ...]], messages: Sequence[Message]) -> None:
-    txn.put(schema.BATCHES, key(batch.number), batch)
+    stored.seal(txn, batch, messages)
     for index, (blob, commitment, versioned_hash, z, y, proof) in enumerate(blobs):
         opening = Opening(blob, commitment, versioned_hash, z, y, proof)
         txn.put(schema.OPENINGS, key(batch.number, index), opening)
-    for message in messages:
-        pointer = MessageId(message.message_id)
-        txn.put(schema.MESSAGES, key(message.message_id), message)
-        txn.put(schema.MESSAGES_OF_TRANSACTION, message.transaction_hash + key(message.message_id), pointer)
-        txn.put(schema.MESSAGES_OF_BATCH, key(batch.number, message.index), pointer)
 
 
 def message_proof(txn: Txn, message: Message) -> list[bytes]:
     """The siblings from a message's leaf to its batch's root."""
-    pointers = [row.message_id for _, row in txn.scan(schema.MESSAGES_OF_BATCH, prefix=key(message.batch))]
-    found = [txn.get(schema.MESSAGES, key(number)) for number in pointers]
-    return _native.message_proof([one.leaf for one in found if one is not None], message.index)
-
-
-def queue_index_of(batch: Batch) -> int:
-    return contracts.number_of(batch.statement, "queueIndex")
+    leaves = [one.leaf for one in stored.messages(txn, message.batch)]
+    return _native.message_proof(leaves, message.index)
