@@ -1,0 +1,149 @@
+"""
+Have committed batches verified on L1, when the proofs that the chain's policy asks for are there.
+
+Several batches go in one transaction. If L1 refuses them together each is tried alone, so that one bad proof does not hold
+up the batches before it; a batch that is refused alone gets its proofs made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ethrex_node.rollup.coordinator import Coordinator
+from ethrex_node.rollup.l1 import errors, signers
+from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.outbox import Call, Outbox
+from ethrex_node.rollup.settlement import contracts
+from ethrex_node.rollup.settlement.batches import Batches
+from ethrex_node.rollup.store.schema import Batch, OutboxEntry
+
+log = logging.getLogger(__name__)
+
+# What a verification takes: a base, and for each batch its struct as call data, storage and proofs. A zero-knowledge
+# proof takes up to 380,000.
+VERIFY_GAS: Final = 150_000
+BATCH_GAS: Final = 90_000
+PROOF_GAS: Final = {"attested": 20_000, "tee": 20_000, "sp1": 400_000, "risc0": 400_000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    kinds: tuple[str, ...] = ("attested",)
+    most_batches: int = 10
+    every_seconds: float = 1.0
+
+
+def ready(
+    last_verified: int, last_committed: int, proofs: Callable[[int], Mapping[str, bytes]], settings: Settings, most: int
+) -> list[tuple[int, Mapping[str, bytes]]]:
+    """The next batches, in order, that have all their proofs."""
+    found: list[tuple[int, Mapping[str, bytes]]] = []
+    for number in range(last_verified + 1, min(last_committed, last_verified + most) + 1):
+        given = proofs(number)
+        if not all(kind in given for kind in settings.kinds):
+            break
+        found.append((number, {kind: given[kind] for kind in settings.kinds}))
+    return found
+
+
+def purpose_of(first: int, last: int) -> str:
+    return f"verify/{first}-{last}"
+
+
+def call_of(batches: Sequence[Batch], proofs: Sequence[Mapping[str, bytes]], addresses: contracts.Addresses) -> Call:
+    """What verifies batches: proofs by kind, rising."""
+    numbered = [sorted((contracts.KINDS[kind], proof) for kind, proof in given.items()) for given in proofs]
+    gas = VERIFY_GAS + sum(BATCH_GAS + sum(PROOF_GAS[kind] for kind in given) for given in proofs)
+    arguments = [contracts.batch_tuple(batch.statement) for batch in batches]
+    return Call(
+        to=addresses.proposer,
+        data=contracts.VERIFY.call(addresses.chain_id, arguments, numbered),
+        gas_limit=gas,
+    )
+
+
+class Settler:
+    """`verified` and `final` are the last batch that L1 has verified, at its head and in a final block."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        coordinator: Coordinator,
+        outbox: Outbox,
+        client: L1Client,
+        addresses: contracts.Addresses,
+        settings: Settings,
+    ) -> None:
+        self.refusals: Counter[str] = Counter()
+        self.verified = 0
+        self.final = 0
+        self._alone = 0  # up to this batch each goes by itself
+        self._batches = batches
+        self._coordinator = coordinator
+        self._outbox = outbox
+        self._client = client
+        self._addresses = addresses
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Until cancelled. What L1 cannot be asked now is asked again."""
+        while True:
+            try:
+                await self.step()
+            except (errors.L1Error, signers.SignerError) as error:
+                self.refusals[type(error).__name__] += 1
+                log.warning("no batch could be verified", extra={"reason": str(error)})
+            await asyncio.sleep(self._settings.every_seconds)
+
+    async def step(self) -> OutboxEntry | None:
+        """Record the next verification, if it is time for one. Raises `L1Error`, `SignerError`."""
+        head = await self._client.head()
+        status = await self._status(head.number)
+        self.verified = status.last_verified
+        await self._let_go()
+        if any(entry.purpose.startswith("verify/") for entry in self._outbox.open_entries()):
+            return None
+        most = 1 if self.verified < self._alone else self._settings.most_batches
+        found = ready(self.verified, status.last_committed, self._coordinator.proofs, self._settings, most)
+        if not found:
+            return None
+        numbers = [number for number, _ in found]
+        batches = [batch for number in numbers if (batch := self._batches.get(number)) is not None]
+        call = call_of(batches, [proofs for _, proofs in found], self._addresses)
+        purpose = purpose_of(numbers[0], numbers[-1])
+        before = self._outbox.find(purpose)
+        if before is not None and before.data == call.data and before.mined is not None and not before.mined.succeeded:
+            await self._refused(numbers)
+            return None
+        return await self._outbox.record(purpose, call)
+
+    async def _refused(self, numbers: Sequence[int]) -> None:
+        """L1 would not have them: apart first, and whoever is refused alone is proven again."""
+        log.error("L1 refused a verification", extra={"first": numbers[0], "last": numbers[-1]})
+        if len(numbers) > 1:
+            self._alone = numbers[-1]
+            return
+        for kind in self._settings.kinds:
+            batch = self._batches.get(numbers[0])
+            assert batch is not None
+            job = f"{batch.number}-{kind}-{batch.program_version}"
+            await self._coordinator.reopen(job, "L1 refused the proof")
+
+    async def _let_go(self) -> None:
+        """Inputs and proofs of what is verified for good are not needed any more."""
+        finalized = await self._client.head("finalized")
+        if finalized.number < self._addresses.deployed_at_block:
+            return
+        last = (await self._status(finalized.number)).last_verified
+        for number in range(self.final + 1, last + 1):
+            await self._coordinator.forget(number)
+            self.final = number
+
+    async def _status(self, at_block: int) -> contracts.ChainStatus:
+        data = contracts.STATUS.call(self._addresses.chain_id)
+        return contracts.status_of(await self._client.call(self._addresses.proposer, data, at_block))
