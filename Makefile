@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -72,6 +72,18 @@ lock: ## resolve requirements.lock again from the pyproject files
 
 interop-setup: ## JavaScript clients and anvil for the interop tests, into the cache
 	@scripts/interop.sh
+
+contracts-setup: ## forge, the Solidity compiler and OpenZeppelin, into the cache
+	@scripts/contracts.sh >/dev/null
+
+contracts: setup ## build the contracts offline and write their artifacts again
+	@$(PYTHON) scripts/contract_artifacts.py
+
+contracts-test: ## the contracts' tests: units, fuzz, a short run of the invariants
+	@forge=$$(scripts/contracts.sh) && cd contracts && "$$forge" fmt --check && FOUNDRY_PROFILE=ci "$$forge" test
+
+contracts-invariants: ## the invariants at their full length (500,000 calls each)
+	@forge=$$(scripts/contracts.sh) && cd contracts && FOUNDRY_PROFILE=full "$$forge" test --match-path 'test/Invariants.t.sol'
 
 clean: ## remove .venv, built modules and the native build of this lock file
 	@$(ENVIRONMENT) rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis node/src/ethrex_node/*.so "$$CARGO_TARGET_DIR"

@@ -17,6 +17,7 @@ interface IAttestedVerifier is IProofVerifier {
     /// @notice Signatures alone would move value on an L1 that is no dev chain: it has to be said that this is meant.
     error WithoutZeroKnowledge(uint256 chainId);
     error NotGuardian(address caller);
+    error AlreadyConnected();
 
     /// @notice Accept a signer's proofs. Owner only.
     /// @param expiresAt Its signatures count until then; 0 is for ever.

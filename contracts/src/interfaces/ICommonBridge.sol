@@ -47,6 +47,8 @@ interface ICommonBridge {
     /// @notice An account of the last verified state, shown by its proof.
     struct AccountProof {
         address account;
+        /// Where its code delegates to (EIP-7702); zero for an account without code.
+        address delegate;
         /// RLP nodes from the state root to the account.
         bytes[] nodes;
     }
@@ -81,9 +83,16 @@ interface ICommonBridge {
         address tokenL2,
         uint256 amount
     );
-    event QueueItemRefunded(uint256 indexed chainId, uint64 indexed index, address indexed to, address token, uint256 amount);
+    event QueueItemRefunded(
+        uint256 indexed chainId, uint64 indexed index, address indexed to, address token, uint256 amount
+    );
     event Escaped(
-        uint256 indexed chainId, address indexed account, address indexed to, address tokenL1, address tokenL2, uint256 amount
+        uint256 indexed chainId,
+        address indexed account,
+        address indexed to,
+        address tokenL1,
+        address tokenL2,
+        uint256 amount
     );
 
     error NotProposer(address caller);
@@ -110,6 +119,7 @@ interface ICommonBridge {
     error AlreadyRefunded(uint64 index);
     error AlreadyEscaped(address account);
     error NotEscapable(address account);
+    error AlreadyConnected();
     error GenesisBalanceMissing(uint256 expected, uint256 got);
 
     /// @notice Ether to an account of a chain whose coin is ether. What the account cannot take comes back to the
@@ -135,30 +145,19 @@ interface ICommonBridge {
     /// @notice After a freeze: an item that no verified batch took goes back to who paid for it. Open to all, once.
     function refundQueueItem(uint256 chainId, QueueItem calldata item) external;
 
-    /// @notice After a freeze: the coin that an account held in the last verified state, to that account.
+    /// @notice After a freeze: the coin that an account held in the last verified state. The account itself calls, or
+    /// the contract whose alias it is; once.
     /// @param last The last verified batch.
     function escapeCoin(uint256 chainId, Batch calldata last, AccountProof calldata account) external;
 
-    /// @notice After a freeze: what an account held of a token of the chain, to that account. The balance stands in
-    /// mapping slot `IERC20L2.BALANCES_SLOT` of the L2 token.
-    /// @param token The L2 token's account.
-    /// @param holder Whose balance; pays to the same address on L1.
-    /// @param holderProof The holder's account (a holder without code, or its absence, is shown by it).
-    /// @param balanceNodes RLP nodes from the token's storage root to the balance.
-    function escapeToken(
-        uint256 chainId,
-        Batch calldata last,
-        address tokenL1,
-        AccountProof calldata token,
-        address holder,
-        bytes[] calldata holderProof,
-        bytes[] calldata balanceNodes
-    ) external;
-
     /// @notice Upgrade a predeploy of L2: a privileged call of its proxy's admin. Owner only.
-    function upgradeL2Contract(uint256 chainId, address proxy, address implementation, uint256 gasLimit, bytes calldata data)
-        external
-        returns (uint64 index);
+    function upgradeL2Contract(
+        uint256 chainId,
+        address proxy,
+        address implementation,
+        uint256 gasLimit,
+        bytes calldata data
+    ) external returns (uint64 index);
 
     /// @notice Call an L2 predeploy as the bridge of L2 (fee tokens and their prices). Owner only.
     function callAsL2Bridge(uint256 chainId, address to, uint256 gasLimit, bytes calldata data)

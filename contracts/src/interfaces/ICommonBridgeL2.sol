@@ -6,7 +6,9 @@ interface ICommonBridgeL2 {
     event DepositProcessed(address indexed recipient, uint256 amount);
     /// @notice The recipient did not take the coin: it goes back to the depositor.
     event DepositReturned(address indexed recipient, address indexed depositor, uint256 amount);
-    event ERC20DepositProcessed(address indexed tokenL1, address indexed tokenL2, address indexed recipient, uint256 amount);
+    event ERC20DepositProcessed(
+        address indexed tokenL1, address indexed tokenL2, address indexed recipient, uint256 amount
+    );
     event ERC20DepositReturned(
         address indexed tokenL1, address indexed tokenL2, address indexed depositor, uint256 amount
     );

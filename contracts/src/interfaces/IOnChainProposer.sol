@@ -15,7 +15,6 @@ interface IOnChainProposer {
         uint64 claimableAt;
         /// Policy of the registry that its proofs have to meet, as it was at commit.
         uint32 policy;
-        /// Policies are revoked by version; a revoked version takes its unverified batches along.
         uint32 programVersion;
     }
 
@@ -37,10 +36,18 @@ interface IOnChainProposer {
     );
     /// @notice The batch is in the call data of this transaction, its payload in the blobs.
     event BatchCommitted(
-        uint256 indexed chainId, uint64 indexed number, bytes32 indexed batchHash, bytes32 newStateRoot, uint64 queueIndex
+        uint256 indexed chainId,
+        uint64 indexed number,
+        bytes32 indexed batchHash,
+        bytes32 newStateRoot,
+        uint64 queueIndex
     );
     event BatchVerified(
-        uint256 indexed chainId, uint64 indexed number, bytes32 indexed batchHash, bytes32 messagesRoot, uint64 claimableAt
+        uint256 indexed chainId,
+        uint64 indexed number,
+        bytes32 indexed batchHash,
+        bytes32 messagesRoot,
+        uint64 claimableAt
     );
     /// @notice All batches above `lastKept` are gone.
     event BatchesReverted(uint256 indexed chainId, uint64 indexed lastKept, uint64 lastCommitted);
@@ -78,6 +85,7 @@ interface IOnChainProposer {
     error DataMismatch(bytes32 expected, bytes32 got);
     error BatchUnknown(uint64 number, bytes32 expected, bytes32 got);
     error LengthMismatch();
+    error AlreadyConnected();
     error NothingToVerify();
     error NothingToRevert();
     error RevertTooLate(uint64 number);
@@ -109,8 +117,8 @@ interface IOnChainProposer {
     /// @notice Drop the unverified commitments once the oldest is past the proof window. Open to all.
     function revertUnproven(uint256 chainId) external;
 
-    /// @notice Drop the unverified commitments from the first on that a revoked version made. Registry only.
-    function revertRevoked(uint256 chainId, uint32 programVersion) external;
+    /// @notice Drop the unverified commitments, since a version was revoked. Registry only.
+    function revertRevoked(uint256 chainId) external;
 
     /// @notice Commit and verify the next batch in one call. Open to all once the chain stands still; unverified
     /// commitments are dropped before.
@@ -131,8 +139,10 @@ interface IOnChainProposer {
     /// @notice Batches from `fromBatch` on have to name this configuration. Owner only.
     function scheduleConfig(uint256 chainId, bytes32 configHash, uint64 fromBatch) external;
     function setCommitter(uint256 chainId, address committer, bool allowed) external;
-    function setGuardian(address guardian) external;
+    function setGuardian(address newGuardian) external;
 
+    /// @notice Who may pause, and revert what cannot be claimed yet.
+    function guardian() external view returns (address);
     function chainStatus(uint256 chainId) external view returns (ChainStatus memory);
     function parametersOf(uint256 chainId) external view returns (ChainParameters memory);
     function record(uint256 chainId, uint64 number) external view returns (Record memory);

@@ -39,7 +39,9 @@ interface IVerifierRegistry {
     event VersionRegistered(
         uint256 indexed chainId, uint32 indexed programVersion, uint64 activationBatch, uint64 expiresAt
     );
-    event KeySet(uint256 indexed chainId, uint32 indexed programVersion, uint8 indexed kind, address verifier, bytes32 key);
+    event KeySet(
+        uint256 indexed chainId, uint32 indexed programVersion, uint8 indexed kind, address verifier, bytes32 key
+    );
     event VersionExpires(uint256 indexed chainId, uint32 indexed programVersion, uint64 expiresAt);
     event VersionRevoked(uint256 indexed chainId, uint32 indexed programVersion);
 
@@ -55,7 +57,8 @@ interface IVerifierRegistry {
     error KindsNotRising(uint8 before, uint8 kind);
     error ProofRefused(bytes32 batchHash, uint8 kind);
     error PolicyNotMet(bytes32 batchHash, uint16 kinds);
-    error KeyFixed(uint32 programVersion, uint8 kind);
+    error AlreadyConnected();
+    error NotGuardian(address caller);
     error LengthMismatch();
 
     /// @notice Batches that are committed from now on need this. Owner only.
@@ -92,7 +95,10 @@ interface IVerifierRegistry {
     function currentPolicy(uint256 chainId) external view returns (uint32 id, Policy memory policy);
     function policyOf(uint256 chainId, uint32 id) external view returns (Policy memory);
     function versionOf(uint256 chainId, uint32 programVersion) external view returns (Version memory);
-    function keyOf(uint256 chainId, uint32 programVersion, uint8 kind) external view returns (address verifier, bytes32 key);
+    function keyOf(uint256 chainId, uint32 programVersion, uint8 kind)
+        external
+        view
+        returns (address verifier, bytes32 key);
 
     /// @notice Whether the policy can be met without a signature of somebody's.
     function openToOutsiders(uint256 chainId) external view returns (bool);
