@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -45,6 +45,8 @@ checks: setup ## the gate: format, lint, types, layers, generated pages
 	@.venv/bin/lint-imports --config prover/.importlinter --no-logo >/dev/null || .venv/bin/lint-imports --config prover/.importlinter
 	@echo "== generated pages"
 	@$(PYTHON) scripts/generated.py --check
+	@echo "== contract artifacts"
+	@$(PYTHON) scripts/contract_artifacts.py --check
 	@echo "== cargo fmt, clippy"
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --release --locked --quiet --workspace --all-targets -- -D warnings
@@ -81,6 +83,9 @@ contracts: setup ## build the contracts offline and write their artifacts again
 
 contracts-test: ## the contracts' tests: units, fuzz, a short run of the invariants
 	@forge=$$(scripts/contracts.sh) && cd contracts && "$$forge" fmt --check && FOUNDRY_PROFILE=ci "$$forge" test
+
+contracts-vectors: ## write tests/vectors again, as the contracts make them
+	@forge=$$(scripts/contracts.sh) && cd contracts && VECTORS=write "$$forge" test --match-path 'test/Vectors.t.sol'
 
 contracts-invariants: ## the invariants at their full length (500,000 calls each)
 	@forge=$$(scripts/contracts.sh) && cd contracts && FOUNDRY_PROFILE=full "$$forge" test --match-path 'test/Invariants.t.sol'

@@ -23,6 +23,7 @@ interface Vm {
     function cool(address target) external;
     function deal(address account, uint256 balance) external;
     function etch(address target, bytes calldata code) external;
+    function envOr(string calldata name, string calldata fallback_) external view returns (string memory);
     function expectEmit(address emitter) external;
     function expectRevert() external;
     function expectRevert(bytes calldata data) external;

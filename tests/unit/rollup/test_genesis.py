@@ -1,0 +1,84 @@
+"""The first state of a rollup, as the real process boots it: predeploys answer through their proxies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.node.test_process import node
+
+from ethrex_node import _native
+from ethrex_node.config import genesis as genesis_files
+from ethrex_node.rollup import artifacts, genesis
+
+CHAIN_ID = 65_536_999
+ALICE = bytes.fromhex("a1" * 20)
+RULES = {"gasLimit": 30_000_000, "feeRecipient": "0x" + "c0" * 20}
+IMPLEMENTED = sorted(genesis.PREDEPLOYS)
+
+
+def address(at: int) -> str:
+    return f"0x{at:040x}"
+
+
+def selector(signature: str) -> str:
+    return "0x" + _native.keccak256(signature.encode())[:4].hex()
+
+
+def made() -> dict[str, Any]:
+    return genesis.rollup_genesis(CHAIN_ID, RULES, {ALICE: 10**18}, timestamp=5)
+
+
+def test_the_file_is_a_good_genesis() -> None:
+    checked = genesis_files.check(made())
+
+    assert checked.chain_id == CHAIN_ID
+    assert checked.timestamp == 5
+
+
+def test_every_predeploy_is_a_proxy_to_its_implementation() -> None:
+    accounts = made()["alloc"]
+    proxy = "0x" + artifacts.load("PredeployProxy").deployed.hex()
+
+    for at in IMPLEMENTED:
+        account = accounts[f"{at:040x}"]
+        implementation = accounts[f"{at ^ 0x1000:040x}"]
+        assert account["code"] == proxy
+        assert account["storage"] == {genesis.IMPLEMENTATION_SLOT: f"0x{at ^ 0x1000:064x}"}
+        assert implementation["code"] == "0x" + artifacts.load(genesis.PREDEPLOYS[at]).deployed.hex()
+
+
+def test_the_implementation_slot_is_that_of_erc_1967() -> None:
+    slot = int.from_bytes(_native.keccak256(b"eip1967.proxy.implementation"), "big") - 1
+
+    assert int(genesis.IMPLEMENTATION_SLOT, 16) == slot
+
+
+def test_a_balance_for_a_contract_of_the_genesis_is_refused() -> None:
+    with pytest.raises(ValueError, match="where the genesis has a contract"):
+        genesis.allocation({bytes.fromhex(f"{0xFFFF:040x}"): 1})
+
+
+def test_a_contract_with_immutables_stands_in_no_genesis() -> None:
+    with pytest.raises(ValueError, match="immutables"):
+        genesis._contract(artifacts.load("ERC20L2"))
+    with pytest.raises(artifacts.ArtifactMissing):
+        artifacts.load("Nothing")
+
+
+def test_the_booted_chain_answers_through_the_proxies(tmp_path: Path) -> None:
+    file = tmp_path / "l2.json"
+    file.write_text(json.dumps(made()), encoding="utf-8")
+
+    with node(tmp_path / "data", "--network", str(file)) as running:
+        call = lambda to, data, sender=ALICE.hex(): running.ask(  # noqa: E731
+            "eth_call", {"from": f"0x{sender}", "to": address(to), "data": data}, "latest"
+        )
+        assert call(0xFFFE, selector("lastMessageId()")) == f"0x{0:064x}"
+        assert call(0xFFFF, selector("RETURN_GAS()")) == f"0x{120_000:064x}"
+        assert call(0xFFFC, selector("isFeeToken(address)") + f"{1:064x}") == f"0x{0:064x}"
+        assert running.ask("eth_getBalance", f"0x{ALICE.hex()}", "latest") == hex(10**18)
+        for factory in (genesis.CREATE2_PROXY, genesis.SAFE_SINGLETON_FACTORY):
+            assert running.ask("eth_getCode", f"0x{factory}", "latest").endswith("5ff3"[2:])
