@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.node.test_process import node
 
 from ethrex_node import _native
 from ethrex_node.config import genesis as genesis_files
 from ethrex_node.rollup import artifacts, genesis
+from unit.node.test_process import node
 
 CHAIN_ID = 65_536_999
 ALICE = bytes.fromhex("a1" * 20)

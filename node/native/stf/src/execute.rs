@@ -130,12 +130,14 @@ impl<'a, S: StateSource> Executor<'a, S> {
     }
 
     /// What comes before the transactions: the DAO fork's change, then the calls that write the beacon root (EIP-4788)
-    /// and the parent's hash (EIP-2935). Contracts that are not there, and calls that fail, are passed over.
+    /// and the parent's hash (EIP-2935). Contracts that are not there, and calls that fail, are passed over. A rollup has
+    /// no beacon chain, and its root is not written: it would be published each second.
     pub fn begin(&mut self) -> Result<(), ExecuteError<S::Error>> {
         if self.spec.dao_fork_support && self.spec.dao_fork_block == Some(self.header.number) {
             self.drain_dao().map_err(ExecuteError::Source)?;
         }
-        if let Some(root) = self.header.parent_beacon_block_root.filter(|_| self.fork >= Fork::Cancun) {
+        let has_beacon_chain = self.fork >= Fork::Cancun && self.spec.rollup.is_none();
+        if let Some(root) = self.header.parent_beacon_block_root.filter(|_| has_beacon_chain) {
             self.system_call(eip4788::BEACON_ROOTS_ADDRESS, root.into())?;
         }
         if self.fork >= Fork::Prague {

@@ -51,10 +51,6 @@ FORKS_BY_BLOCK: Final = (
     "londonBlock",
 )
 FORKS_BY_TIME: Final = ("shanghaiTime", "cancunTime", "pragueTime")
-BLOB_SCHEDULE: Final = {
-    "cancun": {"target": 3, "max": 6, "baseFeeUpdateFraction": 3_338_477},
-    "prague": {"target": 6, "max": 9, "baseFeeUpdateFraction": 5_007_716},
-}
 
 
 def rollup_genesis(
@@ -66,9 +62,9 @@ def rollup_genesis(
     base_fee_wei: int = 1_000_000_000,
 ) -> dict[str, Any]:
     """The genesis file of a rollup. `rules` is `config.rollup`; its `gasLimit` is every block's."""
-    schedule: dict[str, Any] = {fork: 0 for fork in (*FORKS_BY_BLOCK, *FORKS_BY_TIME, "terminalTotalDifficulty")}
+    schedule: dict[str, Any] = dict.fromkeys((*FORKS_BY_BLOCK, *FORKS_BY_TIME, "terminalTotalDifficulty"), 0)
     return {
-        "config": {"chainId": chain_id, **schedule, "blobSchedule": BLOB_SCHEDULE, "rollup": dict(rules)},
+        "config": {"chainId": chain_id, **schedule, "rollup": dict(rules)},
         "gasLimit": hex(rules["gasLimit"]),
         "difficulty": "0x0",
         "timestamp": hex(timestamp),
