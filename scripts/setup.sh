@@ -45,12 +45,23 @@ install_requirements() {
     echo "$want" >$stamp
 }
 
+# Cargo names what it builds of a path crate alike in every checkout, and trusts file times: after another checkout used
+# the folder, our own crates have to be built again.
+own_crates_are_of_this_checkout() {
+    mkdir -p "$CARGO_TARGET_DIR"
+    local mark=$CARGO_TARGET_DIR/checkout
+    [ "$(cat "$mark" 2>/dev/null)" != "$PWD" ] || return 0
+    touch node/native/*/src/lib.rs
+    echo "$PWD" >"$mark"
+}
+
 build_native() {
     local stamp=.venv/native.stamp want
     want=$( (echo "$CARGO_TARGET_DIR"; find node/native -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.json' \) -not -path '*/target/*' -print0 \
         | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-16)
     if [ "$(cat $stamp 2>/dev/null)" = "$want" ] && [ -e node/src/ethrex_node/_native.abi3.so ]; then return 0; fi
     say "Building the native core (some minutes the first time) in $CARGO_TARGET_DIR"
+    own_crates_are_of_this_checkout
     local log=.venv/native.log
     VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" .venv/bin/maturin develop --release --skip-install --locked \
         --manifest-path node/native/python/Cargo.toml >$log 2>&1 || { cat $log >&2; fail "the native core does not build"; }
