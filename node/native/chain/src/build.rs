@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use alloy_consensus::constants::{EMPTY_OMMER_ROOT_HASH, EMPTY_WITHDRAWALS};
 use alloy_consensus::proofs::{calculate_transaction_root, calculate_withdrawals_root};
@@ -17,6 +18,7 @@ use stf::{Block, BlockError, ExecuteError, Executor, Fork, Header, Transaction, 
 
 use crate::error::ChainError;
 use crate::intake::PoolTransaction;
+use crate::stages::Stages;
 use crate::stored;
 use crate::view::{ReadError, View};
 use crate::writer::Chain;
@@ -131,6 +133,7 @@ impl Chain {
         let spec = self.spec.clone();
         let mut header = plan.header.clone();
 
+        let start = Instant::now();
         let mut executor = Executor::new(&spec, &plan.header, &mut view);
         executor.limit_data(plan.max_data_bytes);
         executor.begin().map_err(build_error)?;
@@ -138,8 +141,12 @@ impl Chain {
         let data_bytes = executor.published_bytes();
         let executed = executor.finish(&[], plan.withdrawals.as_deref()).map_err(build_error)?;
 
+        let execute = start.elapsed();
+
+        let start = Instant::now();
         let tries = view.tries_after(&executed.changes)?;
         header.state_root = tries.accounts.clone().root(&mut Default::default());
+        let stages = Stages { execute, root: start.elapsed(), ..Default::default() };
         header.transactions_root = calculate_transaction_root(&chosen.transactions);
         header.receipts_root = executed.receipts_root;
         header.logs_bloom = executed.logs_bloom;
@@ -156,7 +163,7 @@ impl Chain {
         let rlp = Bytes::from(alloy_rlp::encode(&block));
         let fees = fees(&header, &executed.receipts, &block.body.transactions);
         let difficulty = parent_difficulty.saturating_add(header.difficulty);
-        let layer = stored::layer(block, hash, senders, executed, tries, difficulty, &view, self.generation)?;
+        let layer = stored::layer(block, hash, senders, executed, tries, stages, difficulty, &view, self.generation)?;
         self.keep(layer);
         Ok(Built { header, hash, rlp, fees, requests, included, impossible, privileged, data_bytes })
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use alloy_primitives::Address;
 use rayon::prelude::*;
@@ -16,6 +17,7 @@ use stf::{Block, BlockError};
 
 use crate::error::ChainError;
 use crate::layer::Layer;
+use crate::stages::{Stages, timed};
 use crate::stored;
 use crate::view::{BaseTries, View};
 use crate::writer::Chain;
@@ -33,13 +35,20 @@ pub struct ImportReport {
     pub known: u64,
     /// Bytes of the chunk that whole blocks took; the rest is the start of the next chunk.
     pub consumed: usize,
+    /// Summed over the blocks. Recovery runs beside execution.
+    pub stages: Stages,
+    /// Of the commit that this call waited for: the chunk before.
+    pub commit: Duration,
     /// Why the import ends here.
     pub stopped: Option<ChainError>,
 }
 
+/// A block with its senders, and how long it took to recover them.
+type Recovered = (Block, Result<(Vec<Address>, Duration), BlockError>);
+
 /// A commit that runs behind the execution of the next chunk.
 pub(crate) struct InFlight {
-    thread: JoinHandle<Result<(), ChainError>>,
+    thread: JoinHandle<Result<Duration, ChainError>>,
     branch: Vec<Arc<Layer>>,
     /// The database as it was before the commit: what the layers of `branch` lie on.
     snapshot: Option<Snapshot>,
@@ -64,19 +73,20 @@ impl Chain {
         drop(snapshot);
         layers.truncate(layers.len() - below);
         layers.reverse();
-        self.settle()?;
+        report.commit = self.settle()?;
         self.commit_behind(layers)?;
         report.stopped = report.stopped.or(outcome.err());
         Ok(report)
     }
 
-    /// Wait for the commit that runs behind; the head is what it committed then.
-    pub fn settle(&mut self) -> Result<(), ChainError> {
-        let Some(behind) = self.in_flight.take() else { return Ok(()) };
+    /// Wait for the commit that runs behind; the head is what it committed then. Gives how long that commit took.
+    pub fn settle(&mut self) -> Result<Duration, ChainError> {
+        let Some(behind) = self.in_flight.take() else { return Ok(Duration::ZERO) };
         let done = behind.thread.join().map_err(|_| ChainError::Interpreter("the commit thread broke".into()))?;
         drop(behind.snapshot);
-        done?;
-        self.follow(None, &behind.branch)
+        let took = done?;
+        self.follow(None, &behind.branch)?;
+        Ok(took)
     }
 
     fn commit_behind(&mut self, branch: Vec<Arc<Layer>>) -> Result<(), ChainError> {
@@ -88,7 +98,10 @@ impl Chain {
         let database = self.database.clone();
         let thread = std::thread::Builder::new()
             .name("commit".into())
-            .spawn(move || Ok(database.commit(&commit)?))
+            .spawn(move || {
+                let (committed, took) = timed(|| database.commit(&commit));
+                Ok(committed.map(|()| took)?)
+            })
             .map_err(|error| ChainError::Interpreter(format!("no thread for the commit: {error}")))?;
         self.in_flight = Some(InFlight { thread, branch, snapshot });
         Ok(())
@@ -118,7 +131,8 @@ impl Chain {
             let (sender, receiver) = sync_channel(RECOVER_AHEAD);
             scope.spawn(move || {
                 for block in blocks {
-                    let senders = stf::recover_senders(spec, &block.header, &block.body.transactions);
+                    let (senders, took) = timed(|| stf::recover_senders(spec, &block.header, &block.body.transactions));
+                    let senders = senders.map(|senders| (senders, took));
                     if sender.send((block, senders)).is_err() {
                         return;
                     }
@@ -130,7 +144,7 @@ impl Chain {
 
     fn execute_recovered(
         &self,
-        recovered: &Receiver<(Block, Result<Vec<Address>, BlockError>)>,
+        recovered: &Receiver<Recovered>,
         snapshot: &Rc<Snapshot>,
         layers: &mut Vec<Arc<Layer>>,
         report: &mut ImportReport,
@@ -163,6 +177,7 @@ impl Chain {
                 view,
                 generation: self.generation,
             })?;
+            report.stages.add(&layer.stages);
             layers.insert(0, Arc::new(layer));
             report.blocks += 1;
             report.transactions += transactions;

@@ -9,6 +9,8 @@ use state::{FlatAccount, StorageNodes, StoredBlock};
 use stf::trie::{Nibbles, Trie};
 use stf::{Header, StateChanges};
 
+use crate::stages::Stages;
+
 /// What one executed block changes, and what is needed to execute its child.
 pub struct Layer {
     pub hash: B256,
@@ -17,6 +19,7 @@ pub struct Layer {
     pub changes: StateChanges,
     pub tries: LayerTries,
     pub stored: Arc<StoredBlock>,
+    pub stages: Stages,
     /// The commit count of the chain at which the unloaded nodes of `tries` were last known to lie in the database.
     pub generation: std::sync::atomic::AtomicU64,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use crate::layer::MergedNodes;
 use alloy_consensus::BlockBody;
@@ -15,6 +16,7 @@ use crate::error::ChainError;
 use crate::layer::{Layer, LayerTries};
 use crate::past::Past;
 use crate::receipts;
+use crate::stages::{Stages, timed};
 use crate::view::View;
 
 /// What a candidate is made of.
@@ -22,8 +24,8 @@ pub struct Input<'a> {
     pub spec: &'a ChainSpec,
     pub block: Block,
     pub hash: B256,
-    /// Where they are known already (our own block, a block seen before).
-    pub senders: Option<Vec<Address>>,
+    /// Where they are known already (our own block, a block seen before), and how long it took to recover them.
+    pub senders: Option<(Vec<Address>, Duration)>,
     pub parent: &'a Header,
     pub parent_difficulty: U256,
     /// Parent first, as far as the ommer rules look; empty for a block without ommers.
@@ -39,29 +41,38 @@ pub fn candidate(mut input: Input<'_>) -> Result<Layer, ChainError> {
     let invalid = |reason: BlockError| ChainError::Invalid { number, hash, reason: Box::new(reason) };
 
     let (spec, block) = (input.spec, &input.block);
+    let start = Instant::now();
     stf::validate_header(spec, &block.header, input.parent, input.parent_difficulty).map_err(invalid)?;
     stf::validate_body(spec, block).map_err(invalid)?;
     let ancestors: Vec<_> =
         input.ancestors.iter().map(|(header, ommers)| Ancestor { hash: header.hash_slow(), header, ommers }).collect();
     stf::validate_ommers(spec, block, &ancestors).map_err(invalid)?;
-    let senders = match input.senders.take() {
-        Some(senders) => senders,
-        None => stf::recover_senders(spec, &block.header, &block.body.transactions).map_err(invalid)?,
+    let checked = start.elapsed();
+    let (senders, recover) = match input.senders.take() {
+        Some(known) => known,
+        None => {
+            let (senders, took) = timed(|| stf::recover_senders(spec, &block.header, &block.body.transactions));
+            (senders.map_err(invalid)?, took)
+        }
     };
+    let start = Instant::now();
     let executed = stf::execute_block(spec, block, &senders, &mut input.view).map_err(|error| match error {
         ExecuteError::Block(reason) => invalid(reason),
         ExecuteError::Source(error) => ChainError::Storage(error.0),
         ExecuteError::Interpreter(message) => ChainError::Interpreter(message),
     })?;
     stf::verify_executed(spec, &block.header, &executed).map_err(invalid)?;
+    let execute = checked + start.elapsed();
 
+    let start = Instant::now();
     let mut tries = input.view.tries_after(&executed.changes)?;
     let root = tries.accounts.root(&mut Default::default());
     if root != block.header.state_root {
         return Err(invalid(BlockError::StateRootMismatch { got: block.header.state_root, expected: root }));
     }
+    let stages = Stages { recover, execute, root: start.elapsed() };
     let total_difficulty = input.parent_difficulty.saturating_add(block.header.difficulty);
-    layer(input.block, hash, senders, executed, tries, total_difficulty, &input.view, input.generation)
+    layer(input.block, hash, senders, executed, tries, stages, total_difficulty, &input.view, input.generation)
 }
 
 /// A candidate of what execution gave.
@@ -72,6 +83,7 @@ pub fn layer(
     senders: Vec<Address>,
     executed: Executed,
     tries: LayerTries,
+    stages: Stages,
     total_difficulty: U256,
     view: &View,
     generation: u64,
@@ -85,6 +97,7 @@ pub fn layer(
         changes: executed.changes,
         tries,
         stored: Arc::new(stored),
+        stages,
         generation: AtomicU64::new(generation),
     })
 }

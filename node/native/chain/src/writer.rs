@@ -6,6 +6,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use alloy_consensus::Typed2718;
 use alloy_eips::eip2718::Encodable2718;
@@ -23,6 +25,7 @@ use crate::layer::Layer;
 use crate::past::Past;
 use crate::patch::stored_root;
 use crate::roots::HeadTries;
+use crate::stages::{BlockWork, timed};
 use crate::view::{BaseTries, View};
 use crate::{born, stored};
 
@@ -37,11 +40,30 @@ pub struct Tip {
     pub total_difficulty: U256,
 }
 
-/// What a new head meant for the canonical chain: block hashes, oldest first.
+/// The newest head, for those who do not wait for the writer: it holds its lock while it executes.
+#[derive(Clone)]
+pub struct Published(Arc<RwLock<Arc<Tip>>>);
+
+impl Published {
+    fn new(tip: &Tip) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(tip.clone()))))
+    }
+
+    pub fn tip(&self) -> Arc<Tip> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, tip: &Tip) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tip.clone());
+    }
+}
+
+/// What a new head meant for the canonical chain, oldest first, and how long its one commit took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadChange {
     pub reverted: Vec<B256>,
-    pub applied: Vec<B256>,
+    pub applied: Vec<BlockWork>,
+    pub commit: Duration,
 }
 
 /// The writer.
@@ -49,6 +71,7 @@ pub struct Chain {
     pub database: Database,
     pub spec: Arc<ChainSpec>,
     pub tip: Tip,
+    pub published: Published,
     pub(crate) layers: HashMap<B256, Arc<Layer>>,
     pub(crate) tries: Arc<HeadTries>,
     past: Option<Arc<Past>>,
@@ -69,6 +92,7 @@ impl Chain {
         Ok(Self {
             database,
             spec: Arc::new(spec),
+            published: Published::new(&tip),
             tip,
             layers: HashMap::default(),
             tries,
@@ -107,7 +131,7 @@ impl Chain {
             spec: &self.spec,
             block,
             hash,
-            senders,
+            senders: senders.map(|senders| (senders, Duration::ZERO)),
             parent: &parent_header,
             parent_difficulty,
             ancestors: &ancestors,
@@ -136,9 +160,11 @@ impl Chain {
         drop(snapshot);
 
         let commit = stored::commit(past.as_deref(), &branch, self.block_ref(safe)?, self.block_ref(finalized)?);
-        self.database.commit(&commit)?;
+        let (committed, took) = timed(|| self.database.commit(&commit));
+        committed?;
         self.follow(past.as_deref(), &branch)?;
-        Ok(HeadChange { reverted, applied: branch.iter().map(|layer| layer.hash).collect() })
+        let applied = branch.iter().map(|layer| BlockWork::from(layer.as_ref())).collect();
+        Ok(HeadChange { reverted, applied, commit: took })
     }
 
     /// Number and hash of a block that the consensus client names; the zero hash names none.
@@ -177,6 +203,7 @@ impl Chain {
         }
         let snapshot = self.database.snapshot()?;
         self.tip = read_tip(&snapshot)?;
+        self.published.publish(&self.tip);
         if past.is_some() {
             self.tries = Arc::new(HeadTries::new(stored_root(&snapshot)?));
         } else {

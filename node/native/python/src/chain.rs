@@ -13,6 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::database::Database;
 use crate::errors::{hash, storage, to_python};
 use crate::patch::Patch;
 use crate::reader::Reader;
@@ -24,6 +25,7 @@ use stf::rollup::L1Prices;
 #[pyclass(frozen, module = "ethrex_node._native")]
 pub struct Chain {
     inner: Mutex<chain::Chain>,
+    published: chain::Published,
     database: state::Database,
     spec: Arc<stf::ChainSpec>,
 }
@@ -61,6 +63,41 @@ pub struct BlockFacts {
     pub canonical: bool,
 }
 
+/// What a new head meant: hashes that left, blocks that came, oldest first.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct HeadChange {
+    pub reverted: Hashes,
+    pub applied: Vec<Py<BlockWork>>,
+    /// All of them are one commit.
+    pub commit_seconds: f64,
+}
+
+/// A block that became canonical, and how long its stages took.
+#[pyclass(frozen, get_all, module = "ethrex_node._native")]
+pub struct BlockWork {
+    pub hash: Py<PyBytes>,
+    pub number: u64,
+    pub transactions: usize,
+    pub gas_used: u64,
+    pub recover_seconds: f64,
+    pub execute_seconds: f64,
+    pub root_seconds: f64,
+}
+
+impl BlockWork {
+    fn of(py: Python<'_>, work: &chain::BlockWork) -> Self {
+        Self {
+            hash: py_bytes(py, &work.hash.0),
+            number: work.number,
+            transactions: work.transactions,
+            gas_used: work.gas_used,
+            recover_seconds: work.stages.recover.as_secs_f64(),
+            execute_seconds: work.stages.execute.as_secs_f64(),
+            root_seconds: work.stages.root.as_secs_f64(),
+        }
+    }
+}
+
 /// What became of an import.
 #[pyclass(frozen, get_all, module = "ethrex_node._native")]
 pub struct ImportReport {
@@ -69,6 +106,11 @@ pub struct ImportReport {
     pub gas: u64,
     pub known: u64,
     pub consumed: usize,
+    /// Summed over the blocks; the commit is that of the chunk before.
+    pub recover_seconds: f64,
+    pub execute_seconds: f64,
+    pub root_seconds: f64,
+    pub commit_seconds: f64,
     /// Why it ended before the chunk did: (kind, message).
     pub stopped: Option<(String, String)>,
 }
@@ -106,13 +148,14 @@ impl Chain {
             let genesis = Genesis::from_json(genesis).map_err(to_python)?;
             chain::Chain::open(database, &genesis).map_err(to_python)
         })?;
-        let (database, spec) = (inner.database.clone(), inner.spec.clone());
-        Ok(Self { inner: Mutex::new(inner), database, spec })
+        let (published, database, spec) = (inner.published.clone(), inner.database.clone(), inner.spec.clone());
+        Ok(Self { inner: Mutex::new(inner), published, database, spec })
     }
 
-    fn head(&self, py: Python<'_>) -> PyResult<Head> {
-        let tip = py.detach(|| self.settled().map(|chain| chain.tip.clone()))?;
-        Ok(Head {
+    /// Does not wait for the writer: while an import commits behind, the head is that of the commit before.
+    fn head(&self, py: Python<'_>) -> Head {
+        let tip = self.published.tip();
+        Head {
             number: tip.header.number,
             hash: py_bytes(py, &tip.hash.0),
             parent_hash: py_bytes(py, &tip.header.parent_hash.0),
@@ -120,7 +163,7 @@ impl Chain {
             gas_limit: tip.header.gas_limit,
             gas_used: tip.header.gas_used,
             total_difficulty: u128::try_from(tip.total_difficulty).unwrap_or(u128::MAX),
-        })
+        }
     }
 
     /// Execute a block on its parent; it is a candidate then. Gives its hash.
@@ -130,11 +173,15 @@ impl Chain {
         Ok(py_bytes(py, &header.hash_slow().0))
     }
 
-    /// Make a candidate (or an older block) the head: (hashes that left, hashes that came), oldest first.
-    fn set_head(&self, py: Python<'_>, head: &[u8], safe: &[u8], finalized: &[u8]) -> PyResult<(Hashes, Hashes)> {
+    /// Make a candidate (or an older block) the head.
+    fn set_head(&self, py: Python<'_>, head: &[u8], safe: &[u8], finalized: &[u8]) -> PyResult<HeadChange> {
         let (head, safe, finalized) = (hash(head, "head")?, hash(safe, "safe")?, hash(finalized, "finalized")?);
         let change = py.detach(|| self.settled()?.set_head(head, safe, finalized).map_err(to_python))?;
-        Ok((hashes(py, &change.reverted), hashes(py, &change.applied)))
+        Ok(HeadChange {
+            reverted: hashes(py, &change.reverted),
+            applied: change.applied.iter().map(|work| Py::new(py, BlockWork::of(py, work))).collect::<PyResult<_>>()?,
+            commit_seconds: change.commit.as_secs_f64(),
+        })
     }
 
     /// Append blocks (concatenated RLP) to the head. The last blocks of a chunk are committed behind the next call;
@@ -147,6 +194,10 @@ impl Chain {
             gas: report.gas,
             known: report.known,
             consumed: report.consumed,
+            recover_seconds: report.stages.recover.as_secs_f64(),
+            execute_seconds: report.stages.execute.as_secs_f64(),
+            root_seconds: report.stages.root.as_secs_f64(),
+            commit_seconds: report.commit.as_secs_f64(),
             stopped: report.stopped.map(|error| {
                 let kind = chain::refusal(&error).map_or("Chain", |reason| reason.kind());
                 (kind.to_owned(), error.to_string())
@@ -215,21 +266,21 @@ impl Chain {
     }
 
     /// The rules and fees of the next block on the head, at `timestamp`.
-    fn next_block(&self, py: Python<'_>, timestamp: u64) -> PyResult<NextBlock> {
-        let tip = py.detach(|| self.settled().map(|chain| chain.tip.clone()))?;
+    fn next_block(&self, timestamp: u64) -> NextBlock {
+        let tip = self.published.tip();
         let spec = &self.spec;
         let number = tip.header.number + 1;
         let fork = spec.fork(number, timestamp, spec.terminal_total_difficulty.is_some());
         let blobs = spec.blob_params(timestamp).filter(|_| fork >= stf::Fork::Cancun);
         let excess = stf::header::excess_blob_gas(spec, fork, timestamp, &tip.header);
-        Ok(NextBlock {
+        NextBlock {
             number,
             fork: fork.name(),
             gas_limit: tip.header.gas_limit,
             base_fee_per_gas: stf::header::base_fee(fork, &tip.header).unwrap_or_default(),
             blob_base_fee: excess.zip(blobs).map_or(0, |(excess, blobs)| blob_price(excess, blobs)),
             max_blobs: blobs.map_or(0, |blobs| blobs.max),
-        })
+        }
     }
 
     /// Accounts at the head: (nonce, balance in wei, has code, code is an EIP-7702 delegation).
@@ -308,8 +359,13 @@ impl Chain {
     }
 
     /// Whether the state was written past the blocks, or a block holds a transaction that nobody signed.
-    fn is_marked(&self, py: Python<'_>) -> PyResult<bool> {
-        py.detach(|| self.settled()?.is_marked().map_err(to_python))
+    fn is_marked(&self) -> PyResult<bool> {
+        self.database.snapshot().and_then(|snapshot| snapshot.is_marked()).map_err(storage)
+    }
+
+    /// The database of this chain, for those who look after it.
+    fn database(&self) -> Database {
+        Database::over(self.database.clone())
     }
 
     /// Answers from this process, over the same database. `settings`: as the reader's.

@@ -1,6 +1,7 @@
 //! `ethrex_node._native`: the one crate that knows Python.
 
 mod chain;
+mod database;
 mod errors;
 mod patch;
 mod payload;
@@ -29,9 +30,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<chain::Chain>()?;
     module.add_class::<chain::Head>()?;
     module.add_class::<chain::NextBlock>()?;
+    module.add_class::<chain::HeadChange>()?;
+    module.add_class::<chain::BlockWork>()?;
     module.add_class::<chain::ImportReport>()?;
     module.add_class::<chain::BlockFacts>()?;
     module.add_class::<chain::Built>()?;
+    module.add_class::<database::Database>()?;
+    module.add_class::<database::DatabaseStats>()?;
     module.add_class::<patch::Patch>()?;
     module.add_class::<reader::Reader>()?;
     module.add_class::<transaction::Transaction>()?;
@@ -50,6 +55,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rollup::AssembledBatch>()?;
     module.add("ProgramRefused", module.py().get_type::<rollup::ProgramRefused>())?;
     module.add_function(wrap_pyfunction!(reader::snapshot_methods, module)?)?;
+    module.add_function(wrap_pyfunction!(reader::snapshot_method_pages, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::admit_transactions, module)?)?;
     vectors::register(module)
 }

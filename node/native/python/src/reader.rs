@@ -107,3 +107,9 @@ fn read_settings(chain_id: u64, json: Option<&[u8]>) -> PyResult<Settings> {
 pub fn snapshot_methods() -> Vec<(&'static str, u8)> {
     query::METHODS.iter().map(|method| (method.name, method.weight as u8)).collect()
 }
+
+/// For the reference page, in the same order: (name, parameters (`?` behind those that may be left out), what it gives).
+#[pyfunction]
+pub fn snapshot_method_pages() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
+    query::METHODS.iter().map(|method| (method.name, method.parameters.to_vec(), method.doc)).collect()
+}

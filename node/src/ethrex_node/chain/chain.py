@@ -24,13 +24,16 @@ class HeadChange:
     """
     A new head: hashes of the blocks that left and that came, oldest first.
 
-    `rewound`: somebody took the blocks back on purpose; their transactions are not to come again.
+    `returned`: transactions of the blocks that left, as the pool takes them; none where somebody took the blocks back on
+    purpose. `work`: what the blocks that came took, `commit_seconds` their one commit.
     """
 
     head: _native.Head
     reverted: tuple[bytes, ...]
     applied: tuple[bytes, ...]
-    rewound: bool = False
+    returned: tuple[_native.Transaction, ...] = ()
+    work: tuple[_native.BlockWork, ...] = ()
+    commit_seconds: float = 0.0
 
 
 class Chain:
@@ -59,13 +62,11 @@ class Chain:
 
     async def set_head(self, head: bytes, safe: bytes = ZERO_HASH, finalized: bytes = ZERO_HASH) -> HeadChange:
         """Commit the branch that ends in `head`, take back what is not below it, tell the listeners."""
-        reverted, applied = await self.write(lambda: self.native.set_head(head, safe, finalized))
-        return self._announce(reverted, applied)
+        return self._announce(*await self.write(lambda: self._move(head, safe, finalized)))
 
     async def rewind(self, head: bytes) -> HeadChange:
         """Back to an earlier block for good (dev chains): what it undoes is not pooled again."""
-        reverted, applied = await self.write(lambda: self.native.set_head(head, head, head))
-        return self._announce(reverted, applied, rewound=True)
+        return self._announce(await self.write(lambda: self.native.set_head(head, head, head)), ())
 
     async def patch(self, patch: _native.Patch) -> _native.Patch:
         """
@@ -83,13 +84,21 @@ class Chain:
         """Whether the state was written past the blocks, or a block holds a transaction that nobody signed."""
         return self.native.is_marked()
 
-    def _announce(self, reverted: Sequence[bytes], applied: Sequence[bytes], rewound: bool = False) -> HeadChange:
+    def _move(self, head: bytes, safe: bytes, finalized: bytes) -> tuple[_native.HeadChange, list[_native.Transaction]]:
+        """The change, and the transactions that it takes back: recovering them is nothing for the event loop."""
+        change = self.native.set_head(head, safe, finalized)
+        return change, [one for block in change.reverted for one in self.native.pooled_transactions(block)]
+
+    def _announce(self, change: _native.HeadChange, returned: Sequence[_native.Transaction]) -> HeadChange:
         self.head = self.native.head()
-        change = HeadChange(self.head, tuple(reverted), tuple(applied), rewound)
-        if reverted or applied:
+        applied = tuple(work.hash for work in change.applied)
+        told = HeadChange(
+            self.head, tuple(change.reverted), applied, tuple(returned), tuple(change.applied), change.commit_seconds
+        )
+        if told.reverted or told.applied:
             for listener in self.listeners:
-                listener(change)
-        return change
+                listener(told)
+        return told
 
     async def write(self, work: Callable[[], T]) -> T:
         """Run native work on the writer's thread, in order of arrival."""

@@ -369,9 +369,4 @@ class Node:
 
     def _follow(self, change: HeadChange) -> None:
         included = [one for block in change.applied for one in self.native.transaction_hashes(block)]
-        returned = (
-            []
-            if change.rewound
-            else [one for block in change.reverted for one in self.native.pooled_transactions(block)]
-        )
-        self.pool.follow(self._rules(), included, returned)
+        self.pool.follow(self._rules(), included, change.returned)
