@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ethrex_node import _native
-from ethrex_node.cli import run, transfer
+from ethrex_node.cli import database, run, transfer
 from ethrex_node.config import errors, nearest, settings
 from ethrex_node.engine import jwt
 from ethrex_node.rpc import workers
@@ -90,6 +90,62 @@ def removedb(ctx: click.Context, /, yes: bool, **given: Any) -> None:
     transfer.remove(_merge(ctx, given), yes)
 
 
+@click.group(cls=Forgiving)
+def db() -> None:
+    """Look after the database: copy, stats, prune, check."""
+
+
+@click.command()
+@click.option("--compact", is_flag=True, help="leave out what is free inside the file")
+@click.argument("target")
+@click.pass_context
+def copy(ctx: click.Context, /, target: str, compact: bool, **given: Any) -> None:
+    """Write a consistent copy into a new data folder, beside a running node too."""
+    database.copy(_merge(ctx, given), target, compact=compact)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="one JSON object; sizes in bytes")
+@click.pass_context
+def stats(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
+    """Size, live data, tables, open snapshots."""
+    database.stats(_merge(ctx, given), as_json=as_json)
+
+
+_KEEP = click.IntRange(min=1)
+
+
+@click.command()
+@click.option(
+    "--keep-history",
+    type=_KEEP,
+    metavar="BLOCKS",
+    help="keep the state of so many blocks below the head; no reorg goes deeper",
+)
+@click.option(
+    "--keep-receipts", type=_KEEP, metavar="BLOCKS", help="keep receipts and logs of the newest so many blocks"
+)
+@click.option("--keep-bodies", type=_KEEP, metavar="BLOCKS", help="keep transactions of the newest so many blocks")
+@click.pass_context
+def prune(
+    ctx: click.Context,
+    /,
+    keep_history: int | None,
+    keep_receipts: int | None,
+    keep_bodies: int | None,
+    **given: Any,
+) -> None:
+    """Drop old data. The node must not run. What is not named is left alone; headers stay."""
+    database.prune(_merge(ctx, given), history=keep_history, receipts=keep_receipts, bodies=keep_bodies)
+
+
+@click.command()
+@click.pass_context
+def check(ctx: click.Context, /, **given: Any) -> None:
+    """Look at every page in use, and name the first that is damaged."""
+    database.check(_merge(ctx, given))
+
+
 @click.command()
 def version() -> None:
     """Print the version."""
@@ -98,6 +154,9 @@ def version() -> None:
 
 for _command in (import_, init, export, removedb):
     ethrex.add_command(_flags(_command))
+for _command in (copy, stats, prune, check):
+    db.add_command(_flags(_command))
+ethrex.add_command(db)
 ethrex.add_command(version)
 
 

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from ethrex_node import node
-from ethrex_node.cli import transfer
-from ethrex_node.config import contradictions, settings, sources
+from ethrex_node.cli import asked, transfer
+from ethrex_node.config import settings
 from ethrex_node.observe import logs
 from ethrex_node.rpc import loops
 
 STATUS_SECONDS = 1.0
 
 
-def told(given: dict[str, Any]) -> sources.Told:
-    """All settings, from flags, environment and file. Raises `SettingsInvalid`, for contradictions too."""
-    flags = dict(given)
-    file = flags.pop("config_file", None)
-    by_dest = {option.dest: option.name for option in settings.OPTIONS}
-    named = {by_dest[dest]: value for dest, value in flags.items()}
-    everything = sources.resolve(named, os.environ, Path(file) if file else None)
-    contradictions.check(everything)
-    return everything
-
-
 def run(given: dict[str, Any]) -> None:
-    everything = told(given)
+    everything = asked.told(given)
     wanted = everything.settings
     logging = logs.start(wanted.log_level, wanted.log_format, wanted.log_color)
     try:

@@ -17,25 +17,24 @@ from typing import IO, Any, Final, cast
 import click
 
 from ethrex_node import _native, node
-from ethrex_node.cli import run
-from ethrex_node.config import networks, settings
+from ethrex_node.cli import asked
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024  # about eight full blocks a commit
 # What may lie between two chunks: the start of one block. The largest block has 10 MiB (EIP-7934); older ones less.
 LEFT_BYTES: Final = 32 * 1024 * 1024
 QUIET_SECONDS: Final = 10.0  # between lines of progress where there is no terminal
 BAR: Final = 24
-PARTS: Final = ("chain", "blobs", "pool.journal")  # what belongs to a chain in its data folder
+PARTS: Final = (asked.CHAIN, "blobs", "pool.journal")  # what belongs to a chain in its data folder
 
 
 def init(given: dict[str, Any]) -> None:
-    opened = node.open_chain(run.told(given).settings)
+    opened = node.open_chain(asked.told(given).settings)
     head = opened.native.head()
     print(f"block {head.number} 0x{head.hash.hex()} in {opened.folder}")
 
 
 def import_file(given: dict[str, Any], file: str) -> None:
-    opened = node.open_chain(run.told(given).settings)
+    opened = node.open_chain(asked.told(given).settings)
     import_into(opened.native, Path(file))
 
 
@@ -127,7 +126,7 @@ def _stop(native: _native.Chain, progress: Progress, why: str) -> None:
 
 
 def export(given: dict[str, Any], file: str, first: int, last: int | None) -> None:
-    native = node.open_chain(run.told(given).settings).native
+    native = node.open_chain(asked.told(given).settings).native
     if native.is_marked():
         raise click.ClickException("this chain was written to past its blocks: no other node could import it")
     head = native.head().number
@@ -145,12 +144,11 @@ def export(given: dict[str, Any], file: str, first: int, last: int | None) -> No
 
 
 def remove(given: dict[str, Any], yes: bool) -> None:
-    wanted = run.told(given).settings
-    folder = wanted.datadir or networks.default_datadir(networks.load(wanted.network).name)
-    database = folder / "chain"
-    if folder == settings.MEMORY or not database.exists():
+    folder = asked.folder(asked.told(given).settings)
+    chain = folder / asked.CHAIN
+    if not chain.exists():
         raise click.ClickException(f"no database in {folder}")
-    with _unused(database):
+    with _unused(chain):
         if not yes:
             click.confirm(f"Delete the chain in {folder}?", abort=True)
         for part in PARTS:
@@ -163,13 +161,13 @@ def remove(given: dict[str, Any], yes: bool) -> None:
 
 
 @contextlib.contextmanager
-def _unused(database: Path) -> Iterator[None]:
+def _unused(chain: Path) -> Iterator[None]:
     """Hold the writer's lock of a database, which may be too broken to be opened."""
-    with (database / "LOCK").open("a+b") as lock:
+    with (chain / "LOCK").open("a+b") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise click.ClickException(f"{database} is in use by a running node") from None
+            raise click.ClickException(f"{chain} is in use by a running node") from None
         yield
 
 
