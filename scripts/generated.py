@@ -14,10 +14,12 @@ from typing import Final
 import third_party
 
 from ethrex_node.config import reference
+from ethrex_node.node import reference as methods
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": reference.page,
+    "docs/reference/rpc.md": methods.page,
     "THIRD_PARTY.md": third_party.page,
 }
 
