@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors conformance-py-evm clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -31,6 +31,9 @@ test-python:
 
 conformance: setup ## every case of the official suites that lie beside the checkout (some minutes)
 	@$(PYTHON) scripts/play_suites.py --all
+
+conformance-py-evm: setup ## the second engine on every valid fixture to Prague (some minutes)
+	@$(PYTHON) scripts/play_suites.py --all --only py-evm
 
 checks: setup ## the gate: format, lint, types, layers, generated pages
 	@echo "== ruff"

@@ -8,6 +8,7 @@ the checkout or one level further up. Where they are not, this says so and passe
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -25,6 +26,9 @@ SAMPLE: Final = (
     ("state", "ethereum-tests/legacytests-cancun-state.tar.xz", 100),
     ("blockchain", "eest/eest-prague.tar.xz", 4),
     ("blockchain", "ethereum-tests/ethereum-tests.tar.xz", 2),
+    ("py-evm", "eest/eest-prague.tar.xz", 12),
+    ("py-evm", "eest/eest-cancun.tar.xz", 12),
+    ("py-evm", "eest/eest-shanghai.tar.xz", 12),
     ("engine", "eest/eest-prague.tar.xz", 4),
     ("rpc-compat", "rpc-compat", 1),
     ("kzg", "vectors/kzg", 10),
@@ -38,6 +42,8 @@ ALL: Final = tuple(
         *(("state", path) for path in ("eest", "ethereum-tests")),
         *(("blockchain", path) for path in ("eest", "ethereum-tests")),
         ("engine", "eest"),
+        *(("py-evm", f"eest/eest-{fork}.tar.xz") for fork in ("shanghai", "cancun", "prague")),
+        ("py-evm", "ethereum-tests/ethereum-tests.tar.xz"),
         *(("transaction", path) for path in ("eest", "ethereum-tests")),
         ("trie", "basic"),
         ("rlp", "basic"),
@@ -57,6 +63,13 @@ def fixtures() -> Path | None:
     return next((place for place in places if place.is_dir()), None)
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Play the official suites on the fixtures beside the checkout.")
+    parser.add_argument("--all", action="store_true", help="every case, not a sample")
+    parser.add_argument("--only", metavar="SUITE", help="this suite alone")
+    return parser.parse_args()
+
+
 def main() -> int:
     folder = fixtures()
     if folder is None:
@@ -65,7 +78,10 @@ def main() -> int:
         )
         return 0
     failed = False
-    for suite, path, one_in in ALL if "--all" in sys.argv[1:] else SAMPLE:
+    arguments = _arguments()
+    for suite, path, one_in in ALL if arguments.all else SAMPLE:
+        if arguments.only not in (None, suite):
+            continue
         command = [sys.executable, "-m", "conformance", suite, str(folder / path), "--sample", str(one_in)]
         print(f"{suite} {path}, one case in {one_in}:", flush=True)
         failed |= subprocess.run(command, cwd=ROOT, check=False).returncode != 0

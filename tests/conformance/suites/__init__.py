@@ -9,7 +9,7 @@ from typing import Final
 from conformance import rpc_compat
 from conformance.case import Result, Suite
 from conformance.options import Options
-from conformance.suites import blockchain, bls, engine, kzg, p256, rlp, state, transaction, trie
+from conformance.suites import blockchain, bls, engine, kzg, p256, py_evm, rlp, state, transaction, trie
 
 BY_FILE: Final[dict[str, Suite]] = {
     "blockchain": blockchain.SUITE,
@@ -17,6 +17,7 @@ BY_FILE: Final[dict[str, Suite]] = {
     "engine": engine.SUITE,
     "kzg": kzg.SUITE,
     "p256": p256.SUITE,
+    "py-evm": py_evm.SUITE,
     "rlp": rlp.SUITE,
     "state": state.SUITE,
     "transaction": transaction.SUITE,

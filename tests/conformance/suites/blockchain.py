@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,6 +33,14 @@ def cases(_file: str, data: bytes) -> Iterator[Case]:
 
 def check(case: Case) -> None:
     test: dict[str, Any] = case.data
+    with imported(test) as chain:
+        equal("head", chain.head().hash, fixture.unhex(test["lastblockhash"]))
+        state_check.compare(state_check.of_reader(chain.reader()), test)
+
+
+@contextmanager
+def imported(test: dict[str, Any]) -> Iterator[_native.Chain]:
+    """The chain of a test, with its blocks judged as the test says."""
     if networks.is_unscheduled(test["network"]):
         raise Skip("unscheduled-fork")
     with tempfile.TemporaryDirectory(prefix="conformance-chain-") as folder:
@@ -40,8 +49,7 @@ def check(case: Case) -> None:
         choice = ForkChoice.at_genesis(test)
         for number, block in enumerate(test["blocks"]):
             _import(chain, choice, number, block)
-        equal("head", chain.head().hash, fixture.unhex(test["lastblockhash"]))
-        state_check.compare(state_check.of_reader(chain.reader()), test)
+        yield chain
 
 
 @dataclass(slots=True)

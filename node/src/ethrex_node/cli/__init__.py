@@ -8,16 +8,18 @@ from typing import Any
 import click
 
 from ethrex_node import _native
-from ethrex_node.cli import database, run, transfer
+from ethrex_node.cli import database, run, transfer, verification
 from ethrex_node.config import errors, nearest, settings
 from ethrex_node.engine import jwt
 from ethrex_node.rpc import workers
+from ethrex_node.verify import VerifyError
 
 OURS = (
     errors.ConfigError,
     _native.NativeError,
     jwt.BadSecret,
     workers.StartFailed,
+    VerifyError,
     OSError,
 )
 
@@ -147,12 +149,21 @@ def check(ctx: click.Context, /, **given: Any) -> None:
 
 
 @click.command()
+@click.option("--engine", type=click.Choice(["py-evm"]), default="py-evm", show_default=True, help="the second engine")
+@click.argument("blocks")
+@click.pass_context
+def verify(ctx: click.Context, /, blocks: str, engine: str, **given: Any) -> int:
+    """Execute blocks (N or N..M) again in a second engine, from their witness alone, and compare. 1: they differ."""
+    return verification.verify(_merge(ctx, given), blocks)
+
+
+@click.command()
 def version() -> None:
     """Print the version."""
     click.echo(f"ethrex {_native.version()}")
 
 
-for _command in (import_, init, export, removedb):
+for _command in (import_, init, export, removedb, verify):
     ethrex.add_command(_flags(_command))
 for _command in (copy, stats, prune, check):
     db.add_command(_flags(_command))
