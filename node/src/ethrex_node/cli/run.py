@@ -52,6 +52,8 @@ async def _serve(wanted: settings.Settings, opened: Any) -> None:
 
 def _greet(running: node.Node) -> None:
     print(f"JSON-RPC   {running.url}")
+    if running.ipc is not None:
+        print(f"IPC        {running.ipc}")
     if running.auth_url:
         print(f"Engine API {running.auth_url}")
     if running.admin is not None:

@@ -98,6 +98,11 @@ class Settings:
     )
     ws_origins: tuple[str, ...] = _option("ws.origins", (), "origins that browsers may connect from", dev=("*",))
 
+    ipc_path: Path | None = _option(
+        "ipc.path", None, "Unix socket that serves every namespace to its owner, in the data folder unless the path is "
+        "absolute (default: none)",
+    )  # fmt: skip
+
     # Limits of the RPC
     rpc_max_body: int = _option("rpc.max-body", 5 << 20, "a request over HTTP", unit="bytes", low=1024)
     rpc_max_message: int = _option("rpc.max-message", 32 << 20, "a WebSocket message", unit="bytes", low=1024)

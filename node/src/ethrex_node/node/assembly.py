@@ -140,6 +140,7 @@ class Node:
         )
         self.url = ""
         self.auth_url = ""
+        self.ipc: Path | None = None
         self.health = health.Health()
         self.stall = stall.StallMonitor()
         self.metrics = metrics.Metrics()
@@ -206,6 +207,8 @@ class Node:
             )
             await self.rpc.listen(own)
         self.url = f"http://{wanted.http_addr}:{port}"
+        if wanted.ipc_path is not None:
+            self.ipc = (await self.rpc.listen_socket(self.opened.folder / wanted.ipc_path)).path
 
     async def _listen_engine(self) -> None:
         wanted = self.settings

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ethrex_node.rpc import (
     dispatch,
     filters,
+    ipc,
     parts,
     server,
     settings,
@@ -75,13 +77,15 @@ class Service:
         self.further = [function.name for group, _ in more for function in group.functions]
         self.stats = stats.Stats([row.name for row in self.table.rows])
         self._threads = ThreadPoolExecutor(self.limits.heavy_threads, "rpc")
-        self._servers: list[server.Server] = []
+        self._servers: list[server.Server | ipc.SocketServer] = []
         self._namespaces: set[str] = set()
 
     def dispatcher(self, namespaces: Sequence[str], extra: Sequence[str] = ()) -> dispatch.Dispatcher:
         """A view of the table for one door: whole namespaces and single methods beside them."""
-        served = self.table.served(namespaces, (*settings.ALWAYS_SERVED, *extra))
         self._namespaces.update(namespaces)
+        return self._view(self.table.served(namespaces, (*settings.ALWAYS_SERVED, *extra)))
+
+    def _view(self, served: frozenset[str]) -> dispatch.Dispatcher:
         return dispatch.Dispatcher(
             self.table, self.reader, served, self.limits, counters=self.stats, threads=self._threads
         )
@@ -100,6 +104,14 @@ class Service:
     ) -> server.Server:
         """Open a door. Raises OSError where the address is taken."""
         door = server.Server(self.dispatcher(rules.namespaces, extra), rules, pages=pages, authorize=authorize)
+        await door.start()
+        self._servers.append(door)
+        return door
+
+    async def listen_socket(self, path: Path) -> ipc.SocketServer:
+        """Open the IPC door, which serves every namespace. Raises OSError where it cannot be bound."""
+        served = self._view(self.table.served(self.table.namespaces()))
+        door = ipc.SocketServer(path, served, self.limits)
         await door.start()
         self._servers.append(door)
         return door
