@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +21,7 @@ from typing import Any
 import pytest
 
 from ethrex_node.engine import jwt
+from ethrex_node.rpc import server
 
 ZERO = "0x" + "00" * 32
 TIMEOUT_SECONDS = 30
@@ -47,9 +50,10 @@ def _call(url: str, method: str, params: Any, headers: dict[str, str]) -> Any:
 
 
 @contextmanager
-def node(folder: Path, *flags: str) -> Iterator[Running]:
+def node(folder: Path, *flags: str, network: str | None = "hoodi") -> Iterator[Running]:
     ports = ["--http.port", "0", "--authrpc.port", "0", "--metrics", "--metrics.port", "0"]
-    command = [COMMAND, "--network", "hoodi", "--datadir", str(folder), *ports, *flags]
+    chain = [] if network is None else ["--network", network]
+    command = [COMMAND, *chain, "--datadir", str(folder), *ports, *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     assert process.stdout is not None
     urls = {}
@@ -58,7 +62,7 @@ def node(folder: Path, *flags: str) -> Iterator[Running]:
         if line.startswith("peers"):
             break
     try:
-        yield Running(process, urls, jwt.load_secret(folder / "jwt.hex"))
+        yield Running(process, urls, jwt.load_secret(folder / "jwt.hex") if network else b"")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(TIMEOUT_SECONDS)
@@ -113,19 +117,88 @@ def test_the_engine_asks_for_its_secret(tmp_path: Path) -> None:
     refused.value.close()
 
 
-def test_metrics_and_probes_are_served(tmp_path: Path) -> None:
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode()
+
+
+def test_metrics_tell_of_blocks_database_and_calls(tmp_path: Path) -> None:
     with node(tmp_path) as running:
         slot(running)
-        url = running.urls["metrics"]
-
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
-            text = answer.read().decode()
-        with urllib.request.urlopen(url.replace("/metrics", "/readyz"), timeout=TIMEOUT_SECONDS) as answer:
-            ready = json.load(answer)
+        text = _get(running.urls["metrics"])[1]
 
     assert "\nethrex_head_block_number 1.0\n" in text
     assert 'ethrex_rpc_seconds_count{method="engine_newPayloadV3"} 1.0' in text
-    assert ready == {"status": "ok", "reasons": {}}
+    for stage in ("recover", "execute", "root", "commit"):
+        assert f'ethrex_block_stage_seconds_count{{stage="{stage}"}} 1.0' in text
+    assert "\nethrex_blocks_applied_total 1.0\n" in text
+    assert "\nethrex_database_oldest_reader_commits 0.0\n" in text
+    described = {line.split()[2] for line in text.splitlines() if line.startswith("# HELP ethrex_")}
+    assert described == {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ethrex_")}
+
+
+def test_a_node_is_ready_while_its_head_is_young_enough(tmp_path: Path) -> None:
+    with node(tmp_path) as running:
+        status, body = _get(running.urls["metrics"].replace("/metrics", "/readyz"))
+    with node(tmp_path, "--ready.max-head-age", "0") as running:
+        careless = _get(running.urls["metrics"].replace("/metrics", "/readyz"))
+    with node(tmp_path / "dev", "--dev", network=None) as running:
+        dev = _get(running.urls["metrics"].replace("/metrics", "/readyz"))
+
+    assert status == 503
+    assert "more than 60" in json.loads(body)["reasons"]["head"]
+    assert careless[0] == dev[0] == 200
+
+
+def test_the_start_is_told_while_a_file_is_imported(tmp_path: Path) -> None:
+    source, port = tmp_path / "blocks.rlp", server.free_port()
+    os.mkfifo(source)
+    ports = ["--http.port", "0", "--authrpc.port", "0", "--metrics", "--metrics.port", str(port)]
+    command = [COMMAND, "--network", "hoodi", "--datadir", str(tmp_path / "data"), "--import", str(source), *ports]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    with source.open("wb"):  # opens when the import does
+        startup = _get(f"http://127.0.0.1:{port}/startupz")
+        ready = _get(f"http://127.0.0.1:{port}/readyz")
+        live = _get(f"http://127.0.0.1:{port}/healthz")
+    for line in process.stdout:
+        if line.startswith("peers"):
+            break
+    process.send_signal(signal.SIGTERM)
+    process.stdout.close()
+
+    assert process.wait(TIMEOUT_SECONDS) == 0
+    assert (startup[0], ready[0], live[0]) == (503, 503, 200)
+    assert json.loads(startup[1])["reasons"]["startup"] == f"importing {source}"
+
+
+def test_a_traced_block_arrives_at_the_collector(tmp_path: Path) -> None:
+    received: list[bytes] = []
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        thread = threading.Thread(target=collector.serve_forever)
+        thread.start()
+        with node(tmp_path, "--tracing.endpoint", f"http://127.0.0.1:{collector.server_port}") as running:
+            slot(running)
+        collector.shutdown()
+        thread.join()
+
+    sent = b"".join(received)
+    for stage in (b"block.recover", b"block.execute", b"block.root", b"block.commit"):
+        assert sent.count(stage) == 1
 
 
 def test_a_taken_port_is_told_in_words(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from ethrex_node import _native
 from ethrex_node.cli import database, run, transfer, verification
 from ethrex_node.config import errors, nearest, settings
 from ethrex_node.engine import jwt
+from ethrex_node.observe import tracing
 from ethrex_node.rpc import workers
 from ethrex_node.verify import VerifyError
 
@@ -18,6 +19,7 @@ OURS = (
     errors.ConfigError,
     _native.NativeError,
     jwt.BadSecret,
+    tracing.TracingUnavailable,
     workers.StartFailed,
     VerifyError,
     OSError,

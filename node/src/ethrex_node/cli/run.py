@@ -24,20 +24,33 @@ def run(given: dict[str, Any]) -> None:
     try:
         for warning in everything.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        opened = node.open_chain(wanted)
-        if wanted.import_file is not None:
-            transfer.import_into(opened.native, wanted.import_file)
-        loops.run(_serve(wanted, opened))
+        loops.run(_watched(wanted))
     finally:
         logging.stop()
 
 
-async def _serve(wanted: settings.Settings, opened: Any) -> None:
+async def _watched(wanted: settings.Settings) -> None:
+    """The operators' door first: it tells how far the start has come."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stop.set)
-    running = node.Node(wanted, opened)
+    watch = node.Watch(wanted)
+    await watch.start()
+    try:
+        watch.health.phase = "opening the database"
+        opened = await asyncio.to_thread(node.open_chain, wanted)
+        if wanted.import_file is not None:
+            watch.health.phase = f"importing {wanted.import_file}"
+            await asyncio.to_thread(transfer.import_into, opened.native, wanted.import_file, stop.is_set)
+        if not stop.is_set():
+            await _serve(wanted, opened, watch, stop)
+    finally:
+        await watch.stop()
+
+
+async def _serve(wanted: settings.Settings, opened: node.Opened, watch: node.Watch, stop: asyncio.Event) -> None:
+    running = node.Node(wanted, opened, watch)
     await running.start()
     _greet(running)
     status = asyncio.create_task(_status(running)) if sys.stdout.isatty() else None
@@ -56,8 +69,8 @@ def _greet(running: node.Node) -> None:
         print(f"IPC        {running.ipc}")
     if running.auth_url:
         print(f"Engine API {running.auth_url}")
-    if running.admin is not None:
-        print(f"metrics    http://{running.settings.metrics_addr}:{running.admin.port}/metrics")
+    if running.watch.admin is not None:
+        print(f"metrics    http://{running.settings.metrics_addr}:{running.watch.admin.port}/metrics")
     print(f"chain id   {running.identity.chain_id}")
     print(f"data       {running.identity.data_folder}")
     print("peers      none: this node runs without a peer-to-peer network")

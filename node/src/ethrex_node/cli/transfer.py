@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -82,8 +82,8 @@ class Progress:
             print(file=sys.stderr)
 
 
-def import_into(native: _native.Chain, file: Path) -> None:
-    """Raises click.ClickException at the first bad block; what came before it is kept."""
+def import_into(native: _native.Chain, file: Path, halted: Callable[[], bool] = lambda: False) -> None:
+    """Raises click.ClickException at the first bad block; what came before it is kept, as it is where `halted` says stop."""
     progress = Progress(file.stat().st_size)
     left = b""
     with file.open("rb") as raw, _reading(file, raw) as source:
@@ -97,6 +97,9 @@ def import_into(native: _native.Chain, file: Path) -> None:
             if len(left) > LEFT_BYTES:
                 _stop(native, progress, f"no block ends within {len(left)} bytes: not a chain file from there on")
             progress.show(raw.tell())
+            if halted():
+                left = b""
+                break
     native.sync()
     progress.end()
     if left:

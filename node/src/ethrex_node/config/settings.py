@@ -188,6 +188,10 @@ class Settings:
     metrics: bool = _option("metrics", False, "serve Prometheus metrics and the probes on a door of their own")
     metrics_addr: str = _option("metrics.addr", "127.0.0.1", "address of the metrics")
     metrics_port: int = _port("metrics.port", 9090, "port of the metrics; 0 takes a free one")
+    ready_head_age: float = _option(
+        "ready.max-head-age", 60.0, "the node is ready (/readyz) while its head is younger; 0: whatever its age. A dev chain "
+        "always is", unit="seconds", low=0,
+    )  # fmt: skip
     log_level: str = _option(
         "log.level", "info", "least level that is logged", choices=("error", "warning", "info", "debug")
     )

@@ -29,18 +29,20 @@ from ..dev import accounts as dev_accounts
 from ..dev import beacon, blobs, control, methods, producer, unlocked, wallet
 from ..engine import jwt, testing
 from ..engine import methods as engine_methods
-from ..observe import admin, health, metrics, stall
+from ..observe import health
 from ..pool import Account, Limits, Pool, Rules
 from ..pool.door import Door
 from ..pool.journal import Journal
 from ..rpc import parts, server, service, stats, table, workers
 from ..rpc import settings as rpc_settings
 from . import consensus, figures
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
 ENGINE_BODY_BYTES: Final = 128 << 20  # a payload may hold a block of 10 MiB as hex, and blobs beside it
 ENGINE_ANSWER_SECONDS: Final = 120.0
+READERS_SECONDS: Final = 60.0  # between two looks at who reads the database
 EMPTY_BLOB: Final = bytes(131_072)
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
@@ -109,9 +111,9 @@ class _Heads:
 
 
 class Node:
-    """One node of one chain. Made on the event loop."""
+    """One node of one chain. Made on the event loop. `watch` is running already and ends after the node, by its owner."""
 
-    def __init__(self, wanted: settings.Settings, opened: Opened) -> None:
+    def __init__(self, wanted: settings.Settings, opened: Opened, watch: Watch) -> None:
         self.settings = wanted
         self.opened = opened
         self.native = opened.native
@@ -141,23 +143,16 @@ class Node:
         self.url = ""
         self.auth_url = ""
         self.ipc: Path | None = None
-        self.health = health.Health()
-        self.stall = stall.StallMonitor()
-        self.metrics = metrics.Metrics()
-        self.admin = (
-            admin.AdminServer(wanted.metrics_addr, wanted.metrics_port, self.metrics, self.health)
-            if wanted.metrics
-            else None
-        )
+        self.watch = watch
+        self.health = watch.health
+        self.database = self.native.database()
+        self.oldest = figures.OldestReader()
         self.workers: workers.Workers | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
-        """Open the doors, the operators' first. Raises OSError where an address is taken, BadSecret, StartFailed."""
-        self.stall.start()
+        """Open the doors. Raises OSError where an address is taken, BadSecret, StartFailed."""
         self._expose()
-        if self.admin is not None:
-            await self.admin.start()
         self.health.phase = "restoring the pool"
         restored = await self.door.restore()
         if restored:
@@ -168,6 +163,7 @@ class Node:
         await self._listen()
         if self.producer is not None:
             self._tasks.append(asyncio.create_task(self.producer.run()))
+        self._tasks.append(asyncio.create_task(self._look_after_readers()))
         self.health.phase = None
         # The trusted setup of blobs takes a second to read; the first blob transaction shall not wait for it.
         self._tasks.append(asyncio.create_task(asyncio.to_thread(_native.blob_to_kzg_commitment, EMPTY_BLOB)))
@@ -238,18 +234,25 @@ class Node:
         self._threads.shutdown(wait=True)
         await self.chain.write(self.native.sync)
         self.chain.close()
-        if self.admin is not None:
-            await self.admin.stop()
-        self.stall.stop()
         if self.opened.scratch is not None:
             self.opened.scratch.cleanup()
 
     def _expose(self) -> None:
-        self.metrics.add("loop", self.stall.metrics)
-        self.metrics.add("chain", lambda: figures.chain(self.chain.head, time.time()))
-        self.metrics.add("pool", lambda: figures.pool(self.pool))
-        self.metrics.add("database", lambda: figures.database(self.opened.folder / "chain"))
-        self.metrics.add("rpc", lambda: figures.rpc(self._rpc_rows()))
+        add = self.watch.metrics.add
+        add("chain", lambda: figures.chain(self.chain.head, time.time()))
+        add("pool", lambda: figures.pool(self.pool))
+        add("database", lambda: figures.database(self.opened.folder / "chain", self.database.stats(), self.oldest))
+        add("rpc", lambda: figures.rpc(self._rpc_rows()))
+        if self.producer is None and self.settings.ready_head_age:
+            most = self.settings.ready_head_age
+            self.health.add("head", lambda: health.stale(time.time() - self.chain.head.timestamp, most))
+
+    async def _look_after_readers(self) -> None:
+        """Free what processes that died held; note since when the oldest snapshot stands."""
+        while True:
+            await asyncio.to_thread(self.database.clear_stale_readers)
+            self.oldest.note(await asyncio.to_thread(self.database.stats), time.monotonic())
+            await asyncio.sleep(READERS_SECONDS)
 
     def _rpc_rows(self) -> list[stats.Row]:
         return [*self.rpc.stats.rows(), *(self.workers.rows() if self.workers is not None else ())]
@@ -373,3 +376,4 @@ class Node:
     def _follow(self, change: HeadChange) -> None:
         included = [one for block in change.applied for one in self.native.transaction_hashes(block)]
         self.pool.follow(self._rules(), included, change.returned)
+        self.watch.blocks.note(len(change.reverted), change.work, change.commit_seconds)

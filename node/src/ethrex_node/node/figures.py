@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client.core import Metric
 
@@ -37,10 +39,45 @@ def pool(held: pools.Pool) -> Iterator[Metric]:
     yield metrics.counters("pool_outcomes", "What became of transactions", "outcome", outcomes)
 
 
-def database(folder: Path) -> Iterator[Metric]:
+class Readers(Protocol):
+    """The part of ``_native.DatabaseStats`` that says who reads."""
+
+    @property
+    def last_commit(self) -> int: ...
+    @property
+    def readers(self) -> list[tuple[int, int]]: ...
+
+
+class OldestReader:
+    """Since when the oldest snapshot stands that sees a commit before the newest. LMDB knows its commit, not its time."""
+
+    def __init__(self) -> None:
+        self._snapshot: tuple[int, int] | None = None
+        self._since = 0.0
+
+    def note(self, stats: Readers, now: float) -> float:
+        """Seconds since it was first seen; 0 where no reader is behind."""
+        behind = [(commit, process) for process, commit in stats.readers if commit < stats.last_commit]
+        oldest = min(behind, default=None)
+        if oldest != self._snapshot:
+            self._snapshot, self._since = oldest, now
+        return now - self._since if oldest is not None else 0.0
+
+
+def database(folder: Path, stats: _native.DatabaseStats, oldest: OldestReader) -> Iterator[Metric]:
     """Space on disk, not the reserved map."""
     size = sum(file.stat().st_blocks * 512 for file in folder.iterdir() if file.is_file())
+    live = (stats.used_pages - stats.free_pages) * stats.page_bytes
     yield metrics.gauge("database_size_bytes", "Space that the database takes on disk", size)
+    yield metrics.gauge("database_live_bytes", "Of it, what a compact copy would hold", live)
+    yield metrics.gauge("database_readers", "Open snapshots, in all processes", len(stats.readers))
+    yield metrics.gauge(
+        "database_oldest_reader_commits", "Commits that the oldest snapshot is behind", stats.oldest_reader_commits
+    )
+    yield metrics.gauge(
+        "database_oldest_reader_age_seconds", "Since when a snapshot that is behind has been seen",
+        oldest.note(stats, time.monotonic()),
+    )  # fmt: skip
 
 
 def rpc(rows: Iterable[stats.Row]) -> Iterator[Metric]:

@@ -53,6 +53,11 @@ class Health:
         return _answer(reasons)
 
 
+def stale(age_seconds: float, most_seconds: float) -> str | None:
+    """Why a head of this age is none to serve from."""
+    return f"the head is {age_seconds:.0f} s old, more than {most_seconds:g}" if age_seconds > most_seconds else None
+
+
 def _answer(reasons: dict[str, str]) -> Answer:
     status = "failing" if reasons else "ok"
     return Answer(503 if reasons else 200, orjson.dumps({"status": status, "reasons": reasons}))

@@ -82,7 +82,7 @@ class Splitter:
     def _begin(self) -> None:
         blank = len(self._buffer) - len(self._buffer.lstrip(BLANK))
         del self._buffer[:blank]
-        if self._buffer and self._buffer[:1] not in (b"{", b"["):
+        if self._buffer and not self._buffer.startswith((b"{", b"[")):
             raise NotJson("a message is an object or an array")
 
 
