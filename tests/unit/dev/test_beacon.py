@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from eth_account import Account
 
 from ethrex_node import _native
 from ethrex_node.dev import beacon, blobs
-from unit.dev.conftest import ACCOUNTS, SECOND, Dev
-
-
-def blob(seed: int) -> bytes:
-    """Field elements are below the modulus where their first byte is zero."""
-    return b"".join(b"\x00" + bytes([seed]) * 31 for _ in range(4096))
-
-
-def rlp_blob_transaction(blob_list: list[bytes]) -> bytes:
-    """A blob transaction of the first account in its form with cell proofs."""
-    commitments = [_native.blob_to_kzg_commitment(one) for one in blob_list]
-    proofs = [proof for one in blob_list for proof in _native.compute_cells_and_kzg_proofs(one)[1]]
-    hashes = [b"\x01" + hashlib.sha256(one).digest()[1:] for one in commitments]
-    gwei = 10**9
-
-    def number(value: int) -> bytes:
-        return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-    fields: list[Any] = [number(31337), b"", number(gwei), number(10 * gwei), number(21_000), SECOND, b"", b"", []]
-    fields += [number(gwei), hashes]
-    digest = _native.keccak256(b"\x03" + _native.rlp_encode(fields))
-    signed = Account.unsafe_sign_hash(digest, ACCOUNTS[0].key)
-    fields += [number(signed.v - 27), number(signed.r), number(signed.s)]
-    return b"\x03" + bytes(_native.rlp_encode([fields, b"\x01", blob_list, commitments, proofs]))
+from unit.dev import blobs as made
+from unit.dev.conftest import Dev
 
 
 @pytest.fixture
@@ -49,8 +25,8 @@ async def get(served: beacon.Beacon, path: str) -> tuple[int, Any]:
 
 
 async def test_blobs_are_found_by_timestamp_hash_and_name(dev: Dev, served: beacon.Beacon) -> None:
-    given = [blob(1), blob(2)]
-    (transaction,) = _native.admit_transactions([rlp_blob_transaction(given)])
+    given = [made.blob(1), made.blob(2)]
+    (transaction,) = _native.admit_transactions([made.transaction(given)])
     assert not isinstance(transaction, str), transaction
     assert dev.wired.pool.add([transaction], local=True) == [None]
     await dev.call("evm_mine")

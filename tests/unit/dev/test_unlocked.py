@@ -87,6 +87,17 @@ async def test_an_impersonated_sender_needs_no_key_and_marks_the_chain(dev: Dev)
         await dev.call("eth_sendTransaction", {"from": STRANGER, "to": SECOND_HEX})
 
 
+async def test_an_impersonated_contract_sends_though_it_has_code(dev: Dev) -> None:
+    await dev.call("anvil_setCode", STRANGER, "0x602a60005260206000f3")
+    await dev.call("anvil_setBalance", STRANGER, hex(10**18))
+    await dev.call("anvil_impersonateAccount", STRANGER)
+    sent = await dev.call("eth_sendTransaction", {"from": STRANGER, "to": SECOND_HEX, "value": "0x7"})
+    await dev.call("evm_mine")
+
+    assert dev.ask("eth_getTransactionReceipt", sent)["status"] == "0x1"
+    assert dev.ask("debug_traceTransaction", sent, {"tracer": "callTracer"})["from"] == STRANGER
+
+
 async def test_signed_transactions_come_back_whole(dev: Dev) -> None:
     signed = await dev.call("eth_signTransaction", {"from": FIRST_HEX, "to": SECOND_HEX, "value": "0x1"})
     assert Account.recover_transaction(signed["raw"]).lower() == FIRST_HEX

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from ethrex_node import _native
 from ethrex_node.dev import accounts
 from ethrex_node.pool import journal as journals
 from ethrex_node.pool.door import Door
-from unit.dev import wiring
+from unit.dev import blobs, wiring
 
 SENDER = accounts.derive(count=1)[0]
 
@@ -66,3 +67,14 @@ async def test_a_journal_holds_what_is_pooled_and_not_all_that_ever_was(
 
     assert kept <= set(held)
     assert len(held) <= len(kept) + 1_000 // len(signed(0))
+
+
+async def test_blobs_with_proofs_of_the_whole_get_proofs_of_their_cells(door: Door) -> None:
+    """Osaka wants cell proofs; wallets that know no others are served, as geth serves them."""
+    (answer,) = await door.add([blobs.transaction([blobs.blob(1)], cells=False)])
+
+    assert isinstance(answer, bytes), answer
+    pooled = door.get(answer)
+    assert pooled is not None
+    assert (pooled.cell_proofs, len(pooled.sidecar()[0][2])) == (True, 128)
+    assert _native.admit_transactions([pooled.network])[0].hash == answer  # type: ignore[union-attr]

@@ -41,6 +41,7 @@ class FakeTransaction:
     max_fee_per_blob_gas: int = 1
     blob_count: int = 0
     cell_proofs: bool = True
+    impersonated: bool = False
     size: int = 120
     init_code_size: int = 0
     authorities: list[bytes] = field(default_factory=list)

@@ -264,6 +264,7 @@ fn choose(
             out.insert(candidate.sender);
             continue;
         }
+        executor.let_contracts_send(candidate.impersonated);
         match executor.transaction(&candidate.transaction, candidate.sender) {
             Ok(_) => {
                 room -= candidate.size;

@@ -35,6 +35,8 @@ pub struct PoolTransaction {
     pub size: usize,
     /// Signers of EIP-7702 authorizations, those with broken signatures left out.
     pub authorities: Vec<Address>,
+    /// `sender` was set by hand: a dev chain's impersonated account, perhaps a contract.
+    pub impersonated: bool,
 }
 
 /// Why bytes are not a transaction that a pool can hold.
@@ -73,7 +75,8 @@ fn admit_one(bytes: &[u8]) -> Result<PoolTransaction, IntakeError> {
         .map(|list| list.iter().filter_map(|signed| signature::recover_authorization(signed).authority()).collect())
         .unwrap_or_default();
     let size = transaction.encode_2718_len();
-    Ok(PoolTransaction { transaction, sender, hash, raw: Bytes::copy_from_slice(bytes), sidecar, size, authorities })
+    let raw = Bytes::copy_from_slice(bytes);
+    Ok(PoolTransaction { transaction, sender, hash, raw, sidecar, size, authorities, impersonated: false })
 }
 
 /// Pools live after Homestead: a high `s` is refused (EIP-2).
@@ -130,6 +133,33 @@ impl PoolTransaction {
         let blob_gas = U256::from(transaction.blob_gas_used().unwrap_or_default());
         let blobs = blob_gas.checked_mul(U256::from(transaction.max_fee_per_blob_gas().unwrap_or_default()))?;
         gas.checked_add(blobs)?.checked_add(transaction.value())
+    }
+
+    /// The same with proofs of the cells (EIP-7594) where it came with proofs of whole blobs (EIP-4844), as many wallets
+    /// still make them. Takes a tenth of a second a blob.
+    pub fn with_cell_proofs(&self) -> Result<Self, IntakeError> {
+        let (Some(sidecar), Transaction::Eip4844(signed)) = (self.sidecar.clone(), &self.transaction) else {
+            return Err(IntakeError::NoSidecar);
+        };
+        let sidecar = match sidecar {
+            BlobTransactionSidecarVariant::Eip4844(whole) => whole
+                .try_into_7594(c_kzg::ethereum_kzg_settings(PRECOMPUTE))
+                .map_err(|error| IntakeError::Blobs(error.to_string()))?
+                .into(),
+            cells => cells,
+        };
+        let tx = TxEip4844WithSidecar { tx: signed.tx().clone(), sidecar: sidecar.clone() };
+        let raw = Envelope::Eip4844(alloy_consensus::Signed::new_unchecked(tx, *signed.signature(), self.hash));
+        Ok(Self {
+            transaction: self.transaction.clone(),
+            sender: self.sender,
+            hash: self.hash,
+            raw: raw.encoded_2718().into(),
+            sidecar: Some(sidecar),
+            size: self.size,
+            authorities: Vec::new(),
+            impersonated: self.impersonated,
+        })
     }
 
     /// EIP-2718 type.

@@ -102,6 +102,12 @@ impl Transaction {
         self.0.sidecar.as_ref().is_some_and(|sidecar| sidecar.is_eip7594())
     }
 
+    /// Whether its sender was set by hand.
+    #[getter]
+    fn impersonated(&self) -> bool {
+        self.0.impersonated
+    }
+
     /// Bytes as it stands in a block, without blobs.
     #[getter]
     fn size(&self) -> usize {
@@ -164,7 +170,15 @@ impl Transaction {
             sidecar: pooled.sidecar.clone(),
             size: pooled.size,
             authorities: pooled.authorities.clone(),
+            impersonated: true,
         })))
+    }
+
+    /// The same with cell proofs (EIP-7594), made from blobs that came with proofs of the whole (EIP-4844).
+    fn with_cell_proofs(&self, py: Python<'_>) -> PyResult<Self> {
+        let pooled = Arc::clone(&self.0);
+        let made = py.detach(move || pooled.with_cell_proofs());
+        Ok(Self(Arc::new(made.map_err(|error| PyValueError::new_err(error.to_string()))?)))
     }
 
     /// (intrinsic gas, floor gas of EIP-7623) under the rules of `fork`.

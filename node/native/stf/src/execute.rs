@@ -230,6 +230,11 @@ impl<'a, S: StateSource> Executor<'a, S> {
         self.published.bytes()
     }
 
+    /// Whether contracts may send the transactions that follow (EIP-3607 lifted): impersonated ones of a dev chain.
+    pub fn let_contracts_send(&mut self, allowed: bool) {
+        self.evm.ctx.cfg.disable_eip3607 = allowed;
+    }
+
     /// Gas that transactions have used so far.
     pub fn gas_used(&self) -> u64 {
         self.gas_used

@@ -116,11 +116,11 @@ async def mine_one(control: Control, timestamp: Any = None) -> str:
 
 @_names("anvil_mine", "hardhat_mine")
 async def mine_many(control: Control, blocks: Any = 1, interval: Any = None) -> None:
-    """Seal so many blocks, so many seconds apart."""
-    step = None if interval is None else _number(interval)
+    """Seal so many blocks; the clock is moved forward by so many seconds before each."""
+    step = 0 if interval is None else _number(interval)
     for _ in range(_number(blocks)):
-        parent = control.producer.chain.head.timestamp
-        await control.producer.mine(None if step is None else parent + max(step, 1))
+        control.producer.clock.increase(step)
+        await control.producer.mine()
 
 
 @_names("evm_setAutomine", "anvil_setAutomine")

@@ -63,7 +63,8 @@ class Door:
 
     async def _admit(self, raw: list[bytes]) -> list[bytes | Exception]:
         loop = asyncio.get_running_loop()
-        decoded = await loop.run_in_executor(self._executor, _native.admit_transactions, raw)
+        cells = self.pool.block_rules.osaka
+        decoded = await loop.run_in_executor(self._executor, _decode, raw, cells)
         good = [transaction for transaction in decoded if not isinstance(transaction, str)]
         verdicts = iter(self.pool.add(good, local=True))
         answers: list[bytes | Exception] = []
@@ -134,3 +135,14 @@ class Door:
         """Call `listener` with new transactions, on the event loop. Gives the function that ends it."""
         self.pool.listeners.append(listener)
         return lambda: self.pool.listeners.remove(listener)
+
+
+def _decode(raw: list[bytes], cells: bool) -> list[_native.Transaction | str]:
+    """Where the fork wants proofs of cells, those of whole blobs are made into such: many wallets know no others."""
+    decoded = _native.admit_transactions(raw)
+    if not cells:
+        return decoded
+    return [
+        one if isinstance(one, str) or not one.blob_count or one.cell_proofs else one.with_cell_proofs()
+        for one in decoded
+    ]

@@ -53,6 +53,8 @@ class Transaction(Protocol):
     @property
     def cost(self) -> int: ...
     @property
+    def impersonated(self) -> bool: ...
+    @property
     def size(self) -> int: ...
     @property
     def init_code_size(self) -> int: ...
@@ -101,7 +103,7 @@ def check_account(transaction: Transaction, account: Account) -> None:
     """What the sender's account allows. Raises `errors.PoolError`."""
     if transaction.nonce < account.nonce:
         raise errors.NonceTooLow(account.nonce, transaction.nonce)
-    if account.has_code and not account.delegated:
+    if account.has_code and not account.delegated and not transaction.impersonated:
         raise errors.Invalid(f"sender not an eoa: address 0x{transaction.sender.hex()}")
     if transaction.cost > account.balance_wei:
         raise errors.Unfunded(account.balance_wei, transaction.cost)

@@ -66,6 +66,12 @@ impl Environment {
         self
     }
 
+    /// The rules for what is in a block already: a dev chain's may hold transactions that a contract sent.
+    pub fn of_committed(mut self) -> Self {
+        self.cfg.disable_eip3607 = true;
+        self
+    }
+
     /// A message without a price sees a block without one.
     pub fn for_message(mut self, message: &Message) -> Self {
         if message.is_free() {

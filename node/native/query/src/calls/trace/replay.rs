@@ -23,7 +23,7 @@ pub struct Replay<D> {
 impl<D: DatabaseRef<Error = SourceError>> Replay<D> {
     /// Stand before the first transaction of the block with this header; `state` is that of its parent.
     pub fn new(spec: &ChainSpec, header: &Header, state: D) -> Result<Self, CallError> {
-        let environment = Environment::of_block(spec, header);
+        let environment = Environment::of_block(spec, header).of_committed();
         let mut layer = Layer::new(state, environment.cfg.spec);
         layer.set_block_hash(header.number.saturating_sub(1), header.parent_hash);
         system::begin(&mut layer, &environment, spec, header)?;
