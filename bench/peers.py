@@ -17,7 +17,8 @@ GETH_VERSION: Final = "v1.17.5"
 FOUNDRY_VERSION: Final = "1.7.1"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ethrex-node" / "peers"
 ROOT: Final = Path(__file__).resolve().parent.parent
-CHAINGEN: Final = ROOT.parent / "shared" / "tools" / "chaingen"
+CHAINGENS: Final = [above / "shared" / "tools" / "chaingen" for above in (ROOT.parent, ROOT.parent.parent)]
+CHAINGEN: Final = next((found for found in CHAINGENS if found.exists()), CHAINGENS[0])
 
 
 class PeerMissing(Exception):

@@ -31,13 +31,13 @@ class SessionFailed(Exception):
 Step = tuple[str, Any]  # name, answer
 
 
-def told(running: nodes.Running) -> dict[str, Any]:
+def told(running: nodes.Running, *, cast: bool) -> dict[str, Any]:
     """What a session gets as its input file."""
     probe = json.loads(PROBE.read_bytes())
     commitment = _native.blob_to_kzg_commitment(BLOB)
     return {
         "url": running.url,
-        "cast": str(nodes.foundry("cast")),
+        "cast": str(nodes.foundry("cast")) if cast else "",
         "websocket": running.websocket_url,
         "keys": ["0x" + one.key.hex() for one in accounts.derive()],
         "abi": probe["abi"],
@@ -60,10 +60,10 @@ def command(session: str, folder: Path) -> list[str]:
     return ["node", str(beside / session)]
 
 
-def play(command: Sequence[str], running: nodes.Running, folder: Path) -> list[Step]:
+def play(command: Sequence[str], running: nodes.Running, folder: Path, *, cast: bool = False) -> list[Step]:
     """Raises `SessionFailed`."""
     given = folder / f"{running.url.rpartition(':')[2]}.json"
-    given.write_text(json.dumps(told(running)))
+    given.write_text(json.dumps(told(running, cast=cast)))
     try:
         done = subprocess.run(
             [*command, str(given)], capture_output=True, text=True, timeout=SESSION_SECONDS, check=False

@@ -19,7 +19,7 @@ def test_a_session_goes_as_with_anvil(session: str, tmp_path: Path) -> None:
         nodes.foundry("cast")
         command = clients.command(session, tmp_path)
         with nodes.both() as pair, ThreadPoolExecutor(len(pair)) as threads:
-            ours, theirs = threads.map(lambda running: clients.play(command, running, tmp_path), pair)
+            ours, theirs = threads.map(lambda running: clients.play(command, running, tmp_path, cast=True), pair)
     except nodes.ToolMissing as missing:
         pytest.skip(str(missing))
 
