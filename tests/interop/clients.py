@@ -18,7 +18,7 @@ from ethrex_node import _native
 from ethrex_node.dev import accounts
 from interop import nodes
 
-SESSION_SECONDS: Final = 30
+SESSION_SECONDS: Final = 100
 PROBE: Final = Path(__file__).with_name("Probe.json")
 SESSIONS: Final = Path(__file__).with_name("sessions")
 BLOB: Final = b"".join(b"\x00" + bytes([at % 251]) * 31 for at in range(4096))

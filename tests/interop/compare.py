@@ -27,6 +27,8 @@ MAY_DIFFER: Final[Mapping[str, str]] = {
     "extraData": "the builder's signature",
     "size": "of a block: the builder's signature is part of it",
     "impersonated contract.transactionHash": "no key signs it: each node makes up a signature",
+    "impersonated.effectiveGasPrice": "anvil's base fee stays what it was when blocks are taken back",
+    "waiting transaction.gasPrice": "of a pooled transaction: geth and we give the most it may cost, anvil the price now",
     "trace.gas": "of the outermost call: geth and we give the limit, anvil what is left after the intrinsic gas",
     "blobGasUsedRatio": "anvil counts by the blobs of Osaka on later forks too",
 }

@@ -6,6 +6,7 @@ Tools that are missing are named; a test that needs them is skipped with that na
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,18 +14,29 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 COMMAND: Final = str(Path(sys.executable).with_name("ethrex"))
 STOP_SECONDS: Final = 20
+CALL_SECONDS: Final = 30
 GAS_LIMIT: Final = 60_000_000
 FIRST_BASE_FEE_WEI: Final = 875_000_000
+
+
+class Failed(Exception):
+    """A call was answered with an error."""
+
+    def __init__(self, method: str, error: dict[str, Any]) -> None:
+        super().__init__(f"{method}: {error['message']}")
+        self.code: int = error["code"]
+        self.data = error.get("data")
 
 
 class ToolMissing(Exception):
@@ -41,6 +53,16 @@ class Running:
     @property
     def websocket_url(self) -> str:
         return "ws" + self.url.removeprefix("http")
+
+    def call(self, method: str, *params: Any) -> Any:
+        """A bare call. Raises `Failed`."""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
+        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=CALL_SECONDS) as response:
+            answer = json.load(response)
+        if "error" in answer:
+            raise Failed(method, answer["error"])
+        return answer["result"]
 
 
 @cache

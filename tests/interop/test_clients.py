@@ -9,10 +9,11 @@ import pytest
 
 from interop import clients, compare, nodes
 
-SESSIONS = ("web3_session.py", "ethers_session.mjs", "viem_session.mjs", "cast_session.py")
+SESSIONS = ("web3_session.py", "ethers_session.mjs", "viem_session.mjs", "cast_session.py", "raw_session.py")
 LEAST_STEPS = 30
 
 
+@pytest.mark.timeout(2 * clients.SESSION_SECONDS)
 @pytest.mark.parametrize("session", SESSIONS)
 def test_a_session_goes_as_with_anvil(session: str, tmp_path: Path) -> None:
     try:

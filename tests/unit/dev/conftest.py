@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ethrex_node import _native
 from ethrex_node.dev import accounts, control, methods
 from ethrex_node.rpc import logs, parts, table
 from unit.dev import wiring
@@ -25,6 +26,7 @@ class Dev:
 
     wired: wiring.Wired
     table: table.Table
+    kept: list[_native.Transaction]  # what went to the journal
 
     @property
     def control(self) -> control.Control:
@@ -55,7 +57,12 @@ async def dev(tmp_path: Path) -> AsyncIterator[Dev]:
     wired = wiring.wire(tmp_path / "data", ACCOUNTS)
     identity = parts.Identity("test/1", 31337, 31337, str(tmp_path))
     whole = table.Table()
-    for group, state in methods.groups(methods.Unlocked(wired.control, wired.reader, identity)):
+    kept: list[_native.Transaction] = []
+
+    async def keep(transaction: _native.Transaction) -> None:
+        kept.append(transaction)
+
+    for group, state in methods.groups(methods.Unlocked(wired.control, wired.reader, identity, keep)):
         whole.add(group, state)
-    yield Dev(wired, whole)
+    yield Dev(wired, whole, kept)
     wired.chain.close()

@@ -1,6 +1,7 @@
 """Snapshots, writes past the blocks and mining control, over a real chain."""
 
 import asyncio
+import gzip
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ TARGET = bytes.fromhex("00000000000000000000000000000000000000ee")
 TARGET_HEX = "0x" + TARGET.hex()
 FIRST_HEX, SECOND_HEX = "0x" + FIRST.hex(), "0x" + SECOND.hex()
 RETURNS_42 = "0x602a60005260206000f3"
+STORES_7_AT_6 = "0x6007600655"
 
 
 async def test_writes_past_the_blocks_are_seen_at_once(dev: Dev) -> None:
@@ -140,3 +142,39 @@ async def test_writes_outlive_a_restart(dev: Dev, tmp_path: Path) -> None:
     await again.producer.mine()
     assert again.chain.native.accounts([TARGET])[0][1] == 7
     again.chain.close()
+
+
+async def test_a_dumped_state_comes_back(dev: Dev) -> None:
+    slot, value = "0x" + "00" * 31 + "05", "0x" + "00" * 31 + "09"
+    await dev.call("anvil_setStorageAt", TARGET_HEX, slot, value)
+    await dev.call("anvil_setCode", TARGET_HEX, STORES_7_AT_6)
+    await dev.call("eth_sendTransaction", {"from": FIRST_HEX, "to": TARGET_HEX, "value": "0x3", "gas": "0x186a0"})
+    await dev.call("evm_mine")
+    dumped = await dev.call("anvil_dumpState")
+    spent = dev.balance(FIRST)
+    await dev.call("anvil_reset")
+    assert (dev.balance(TARGET), dev.balance(FIRST)) == (0, 10_000 * 10**18)
+
+    assert await dev.call("anvil_loadState", dumped) is True
+    assert (dev.balance(TARGET), dev.balance(FIRST)) == (3, spent)
+    assert [int(dev.ask("eth_getStorageAt", TARGET_HEX, one, "latest"), 16) for one in ("0x5", "0x6")] == [9, 7]
+    assert dev.ask("eth_getCode", TARGET_HEX, "latest") == STORES_7_AT_6
+    assert await dev.call("anvil_dumpState") == dumped
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        "0x",
+        "0x1234",
+        "0x" + gzip.compress(b"[]").hex(),
+        "0x" + gzip.compress(b'{"accounts":{"0x12":{}}}').hex(),
+        "0x" + gzip.compress(b'{"accounts":{"0x' + b"00" * 20 + b'":{"balance":"0x0"}}}').hex(),
+        "0x" + gzip.compress(b'{"accounts":{"0x' + b"00" * 20 + b'":{"balance":"high","nonce":1}}}').hex(),
+        "0x" + gzip.compress(b'{"accounts":{"0x' + b"00" * 20 + b'":{"balance":"0x0","nonce":true}}}').hex(),
+    ],
+)
+async def test_what_is_no_dump_is_refused_and_changes_nothing(dev: Dev, dump: str) -> None:
+    with pytest.raises(errors.InvalidParams):
+        await dev.call("anvil_loadState", dump)
+    assert not dev.wired.chain.is_marked()

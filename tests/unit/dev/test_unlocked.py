@@ -9,7 +9,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
-from ethrex_node.rpc import errors
+from ethrex_node.rpc import errors, params
 from unit.dev.conftest import FIRST, SECOND, Dev
 
 FIRST_HEX, SECOND_HEX = "0x" + FIRST.hex(), "0x" + SECOND.hex()
@@ -38,6 +38,7 @@ async def test_what_is_left_out_is_filled_in(dev: Dev) -> None:
     third = await dev.call("eth_sendTransaction", legacy)
     await dev.call("evm_mine")
 
+    assert [params.hex_data(one.hash) for one in dev.kept] == [first, second, third]
     sent = [dev.ask("eth_getTransactionByHash", one) for one in (first, second, third)]
     assert [one["nonce"] for one in sent] == ["0x0", "0x1", "0x0"]
     assert [one["type"] for one in sent] == ["0x2", "0x2", "0x0"]
@@ -81,6 +82,7 @@ async def test_an_impersonated_sender_needs_no_key_and_marks_the_chain(dev: Dev)
     assert dev.ask("eth_getTransactionCount", STRANGER, "latest") == "0x1"
     assert dev.balance(SECOND) == 10_000 * 10**18 + 7
     assert dev.wired.chain.is_marked()
+    assert dev.kept == []  # a restart would take it for its stand-in's
 
     await dev.call("anvil_stopImpersonatingAccount", STRANGER)
     with pytest.raises(errors.Refused, match="unknown account"):

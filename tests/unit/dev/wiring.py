@@ -33,7 +33,7 @@ class Wired:
 def wire(folder: Path, accounts: Sequence[DevAccount]) -> Wired:
     """Manual mining, and a clock that stands at `NOW`."""
     genesis = dev_genesis([account.address for account in accounts], timestamp=NOW - 100)
-    native = _native.Chain(folder / "chain", genesis.json, durable=False, map_size=1 << 28)
+    native = _native.Chain(folder / "chain", genesis.json, durable=False, map_size=1 << 28, remember_slots=True)
     chain = Chain(native)
     pool = Pool(lambda addresses: [Account(*facts) for facts in native.accounts(addresses)], rules_of(native))
     producer = Producer(

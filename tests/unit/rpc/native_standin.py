@@ -25,7 +25,7 @@ class Reader(standin.MemoryReader):
         super().__init__()
         self._path = Path(path)
 
-    def answer(self, request: bytes, allow: bytes | None = None, /) -> tuple[int, bytes] | None:
+    def answer(self, request: bytes, allow: bytes | None = None, pending: Any = None, /) -> tuple[int, bytes] | None:
         stored: dict[str, Any] = orjson.loads(self._path.read_bytes())
         self.balances, self.receipts = stored["balances"], stored["receipts"]
         return super().answer(request, allow)

@@ -70,7 +70,7 @@ class MemoryReader:
         self.threads: list[str] = []
         self.pending = pending
 
-    def answer(self, request: bytes, allow: bytes | None = None, /) -> tuple[int, bytes] | None:
+    def answer(self, request: bytes, allow: bytes | None = None, pending: Any = None, /) -> tuple[int, bytes] | None:
         try:
             value = orjson.loads(request)
         except ValueError:

@@ -208,7 +208,7 @@ async def test_a_receipt_that_does_not_come_is_told(http: Http) -> None:
 async def test_constants(http: Http, stand: Stand) -> None:
     assert await http.result("web3_clientVersion") == "ethrex/v0.1.0"
     assert await http.result("net_version") == "1337"
-    assert await http.result("net_listening") is False
+    assert await http.result("net_listening") is True
     assert await http.result("net_peerCount") == "0x0"
     assert await http.result("admin_datadir") == "/data"
     assert await http.result("admin_peers") == []

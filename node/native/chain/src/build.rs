@@ -18,6 +18,7 @@ use stf::{Block, BlockError, ExecuteError, Executor, Fork, Header, Transaction, 
 
 use crate::error::ChainError;
 use crate::intake::PoolTransaction;
+use crate::layer::Layer;
 use crate::stages::Stages;
 use crate::stored;
 use crate::view::{ReadError, View};
@@ -83,13 +84,26 @@ struct Plan {
 }
 
 impl Chain {
-    /// Build on `parent`. Candidates that do not fit, cannot pay or stand behind such a one are left out.
+    /// Build on `parent`; the block is a candidate then. See [`Chain::assemble`].
     pub fn build(
         &mut self,
         parent: B256,
         attributes: &Attributes,
         candidates: &[Arc<PoolTransaction>],
     ) -> Result<Built, ChainError> {
+        let (layer, built) = self.assemble(parent, attributes, candidates)?;
+        self.keep(layer);
+        Ok(built)
+    }
+
+    /// Execute a block on `parent`, with what comes after it. Candidates that do not fit, cannot pay or stand behind
+    /// such a one are left out.
+    pub fn assemble(
+        &mut self,
+        parent: B256,
+        attributes: &Attributes,
+        candidates: &[Arc<PoolTransaction>],
+    ) -> Result<(Layer, Built), ChainError> {
         if self.spec.rollup.is_some() {
             return Err(ChainError::Unbuildable("a rollup's blocks are sealed by its sequencer"));
         }
@@ -101,7 +115,7 @@ impl Chain {
             max_blobs: attributes.max_blobs.unwrap_or(u64::MAX),
             max_data_bytes: u64::MAX,
         };
-        self.assemble(plan, difficulty, candidates)
+        self.carry_out(plan, difficulty, candidates)
     }
 
     /// Build a rollup's block on `parent`: what L1 has queued first, in its order, then the candidates.
@@ -119,15 +133,17 @@ impl Chain {
             max_blobs: 0,
             max_data_bytes: seal.max_data_bytes,
         };
-        self.assemble(plan, difficulty, candidates)
+        let (layer, built) = self.carry_out(plan, difficulty, candidates)?;
+        self.keep(layer);
+        Ok(built)
     }
 
-    fn assemble(
+    fn carry_out(
         &mut self,
         plan: Plan,
         parent_difficulty: U256,
         candidates: &[Arc<PoolTransaction>],
-    ) -> Result<Built, ChainError> {
+    ) -> Result<(Layer, Built), ChainError> {
         let parent = plan.header.parent_hash;
         let mut view = self.view(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
         let spec = self.spec.clone();
@@ -164,8 +180,8 @@ impl Chain {
         let fees = fees(&header, &executed.receipts, &block.body.transactions);
         let difficulty = parent_difficulty.saturating_add(header.difficulty);
         let layer = stored::layer(block, hash, senders, executed, tries, stages, difficulty, &view, self.generation)?;
-        self.keep(layer);
-        Ok(Built { header, hash, rlp, fees, requests, included, impossible, privileged, data_bytes })
+        let built = Built { header, hash, rlp, fees, requests, included, impossible, privileged, data_bytes };
+        Ok((layer, built))
     }
 
     /// What a rollup's rules and its sequencer say of the header.

@@ -1,6 +1,6 @@
 //! What can go wrong in the writer, named by what the caller may do.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use stf::BlockError;
 
 /// An error of the writer.
@@ -27,6 +27,9 @@ pub enum ChainError {
     /// What is asked lies deeper than the history that is kept.
     #[error("block {0} is older than the history that is kept")]
     TooOld(u64),
+    /// The chain does not remember the slots that it wrote, or not all of them.
+    #[error("the storage of {0} has a slot whose number is not known: this chain did not write it as a dev chain")]
+    UnknownSlot(Address),
     /// No block can be built with these attributes.
     #[error("cannot build: {0}")]
     Unbuildable(&'static str),

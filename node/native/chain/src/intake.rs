@@ -138,7 +138,9 @@ impl PoolTransaction {
     /// The same with proofs of the cells (EIP-7594) where it came with proofs of whole blobs (EIP-4844), as many wallets
     /// still make them. Takes a tenth of a second a blob.
     pub fn with_cell_proofs(&self) -> Result<Self, IntakeError> {
-        let (Some(sidecar), Transaction::Eip4844(signed)) = (self.sidecar.clone(), &self.transaction) else {
+        let (Some(sidecar), Transaction::Signed(SignedTransaction::Eip4844(signed))) =
+            (self.sidecar.clone(), &self.transaction)
+        else {
             return Err(IntakeError::NoSidecar);
         };
         let sidecar = match sidecar {

@@ -9,6 +9,7 @@
 pub mod born;
 pub mod build;
 mod codes;
+pub mod dump;
 mod error;
 pub mod genesis;
 mod import;

@@ -68,6 +68,11 @@ impl Chain {
                 codes: code.map(|code| (keccak256(&code), code)).into_iter().collect(),
                 ..Default::default()
             }),
+            preimages: if self.remembers_slots {
+                patch.storage.iter().map(|(slot, _)| (*slot).into()).collect()
+            } else {
+                Vec::new()
+            },
             marked: true,
             ..Default::default()
         })?;

@@ -78,6 +78,8 @@ pub struct Chain {
     pub(crate) codes: Arc<CodeCache>,
     pub(crate) generation: u64,
     pub(crate) in_flight: Option<InFlight>,
+    /// A dev chain: see [`Chain::remember_slots`].
+    pub(crate) remembers_slots: bool,
 }
 
 impl Chain {
@@ -100,6 +102,7 @@ impl Chain {
             codes: Arc::default(),
             generation: 0,
             in_flight: None,
+            remembers_slots: false,
         })
     }
 
@@ -159,7 +162,8 @@ impl Chain {
         let past = if base < self.tip.header.number { Some(self.past(&snapshot, base)?) } else { None };
         drop(snapshot);
 
-        let commit = stored::commit(past.as_deref(), &branch, self.block_ref(safe)?, self.block_ref(finalized)?);
+        let mut commit = stored::commit(past.as_deref(), &branch, self.block_ref(safe)?, self.block_ref(finalized)?);
+        commit.preimages = self.slots_written(branch.iter().map(AsRef::as_ref));
         let (committed, took) = timed(|| self.database.commit(&commit));
         committed?;
         self.follow(past.as_deref(), &branch)?;

@@ -16,6 +16,7 @@ use pyo3::types::PyBytes;
 use crate::database::Database;
 use crate::errors::{hash, storage, to_python};
 use crate::patch::Patch;
+use crate::pending::{Overlay, Pending};
 use crate::reader::Reader;
 use crate::rollup;
 use crate::transaction::Transaction;
@@ -133,20 +134,34 @@ pub struct Built {
     pub privileged: usize,
     /// Bytes of a batch's payload that the block takes at most, on a rollup.
     pub data_bytes: u64,
+    /// Where the block was not kept as a candidate: what requests with the tag `pending` see.
+    pub pending: Option<Py<Pending>>,
 }
 
 #[pymethods]
 impl Chain {
     /// Open the folder, or begin a chain in it. `genesis` is a genesis file that `config.genesis` has checked.
     #[new]
-    #[pyo3(signature = (path, genesis, *, durable = true, map_size = None))]
-    fn new(py: Python<'_>, path: PathBuf, genesis: &[u8], durable: bool, map_size: Option<usize>) -> PyResult<Self> {
+    /// `remember_slots`: a dev chain, which can dump its state.
+    #[pyo3(signature = (path, genesis, *, durable = true, map_size = None, remember_slots = false))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        genesis: &[u8],
+        durable: bool,
+        map_size: Option<usize>,
+        remember_slots: bool,
+    ) -> PyResult<Self> {
         let inner = py.detach(|| -> Result<_, PyErr> {
             let mut options = state::Options { durable, ..Default::default() };
             options.map_size = map_size.unwrap_or(options.map_size);
             let database = state::Database::open(&path, &options).map_err(storage)?;
             let genesis = Genesis::from_json(genesis).map_err(to_python)?;
-            chain::Chain::open(database, &genesis).map_err(to_python)
+            let mut chain = chain::Chain::open(database, &genesis).map_err(to_python)?;
+            if remember_slots {
+                chain.remember_slots(&genesis).map_err(to_python)?;
+            }
+            Ok(chain)
         })?;
         let (published, database, spec) = (inner.published.clone(), inner.database.clone(), inner.spec.clone());
         Ok(Self { inner: Mutex::new(inner), published, database, spec })
@@ -205,10 +220,11 @@ impl Chain {
         })
     }
 
-    /// Build a block on `parent` from candidates in the order in which they should be tried.
+    /// Build a block on `parent` from candidates in the order in which they should be tried. It is a candidate of the
+    /// chain then, unless `keep` is false.
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (parent, candidates, *, timestamp, fee_recipient, prev_randao, withdrawals, parent_beacon_root,
-                        gas_limit, exact_gas_limit = false, extra_data = Vec::new(), max_blobs = None))]
+                        gas_limit, exact_gas_limit = false, extra_data = Vec::new(), max_blobs = None, keep = true))]
     fn build(
         &self,
         py: Python<'_>,
@@ -223,6 +239,7 @@ impl Chain {
         exact_gas_limit: bool,
         extra_data: Vec<u8>,
         max_blobs: Option<u64>,
+        keep: bool,
     ) -> PyResult<Built> {
         let parent = hash(parent, "parent")?;
         let attributes = Attributes {
@@ -236,7 +253,13 @@ impl Chain {
             extra_data: Bytes::from(extra_data),
             max_blobs,
         };
-        self.build_with(py, &candidates, |chain, pooled| chain.build(parent, &attributes, pooled))
+        self.build_with(py, &candidates, |chain, pooled| {
+            if keep {
+                return Ok((None, chain.build(parent, &attributes, pooled)?));
+            }
+            let (layer, built) = chain.assemble(parent, &attributes, pooled)?;
+            Ok((Some(Overlay::new(layer)), built))
+        })
     }
 
     /// Build a rollup's block on `parent`: items of the L1 queue (type 0x7e, the next one first) as far as there is gas,
@@ -262,7 +285,7 @@ impl Chain {
             privileged: privileged.iter().map(|raw| rollup::privileged(raw)).collect::<PyResult<_>>()?,
             max_data_bytes,
         };
-        self.build_with(py, &candidates, |chain, pooled| chain.seal(parent, &seal, pooled))
+        self.build_with(py, &candidates, |chain, pooled| Ok((None, chain.seal(parent, &seal, pooled)?)))
     }
 
     /// The rules and fees of the next block on the head, at `timestamp`.
@@ -353,6 +376,15 @@ impl Chain {
         py.detach(|| self.settled()?.patch(&patch.0).map(Patch).map_err(to_python))
     }
 
+    /// All accounts at the head as JSON: address -> nonce, balance, code, storage. Only of a chain that remembers slots.
+    fn dump_accounts(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let json = py.detach(|| {
+            let accounts = self.settled()?.dump().map_err(to_python)?;
+            serde_json::to_vec(&accounts).map_err(|error| PyValueError::new_err(error.to_string()))
+        })?;
+        Ok(py_bytes(py, &json))
+    }
+
     /// Say that the blocks of this chain are not to be trusted elsewhere.
     fn mark(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| self.settled()?.mark().map_err(to_python))
@@ -388,10 +420,10 @@ impl Chain {
         &self,
         py: Python<'_>,
         candidates: &[Py<Transaction>],
-        build: impl FnOnce(&mut chain::Chain, &[Arc<PoolTransaction>]) -> Result<chain::build::Built, ChainError> + Send,
+        build: impl FnOnce(&mut chain::Chain, &[Arc<PoolTransaction>]) -> Result<Made, ChainError> + Send,
     ) -> PyResult<Built> {
         let pooled: Vec<_> = candidates.iter().map(|transaction| transaction.get().0.clone()).collect();
-        let built = py.detach(|| build(&mut *self.settled()?, &pooled).map_err(to_python))?;
+        let (overlay, built) = py.detach(|| build(&mut *self.settled()?, &pooled).map_err(to_python))?;
         let by_hash: std::collections::HashMap<B256, &Py<Transaction>> =
             candidates.iter().map(|transaction| (transaction.get().0.hash, transaction)).collect();
         Ok(Built {
@@ -406,9 +438,13 @@ impl Chain {
             impossible: hashes(py, &built.impossible),
             privileged: built.privileged,
             data_bytes: built.data_bytes,
+            pending: overlay.map(|overlay| Py::new(py, Pending(Arc::new(overlay)))).transpose()?,
         })
     }
 }
+
+/// What building gives; the overlay where the block is not kept as a candidate.
+type Made = (Option<Overlay>, chain::build::Built);
 
 /// Nobody waits for the writer's lock with the GIL in hand: the writer takes the GIL under its lock to make an
 /// exception, and the two would wait for each other. Callers detach first.

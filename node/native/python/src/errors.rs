@@ -34,9 +34,10 @@ pub fn to_python(error: ChainError) -> PyErr {
         ChainError::UnknownParent { parent, .. } => UnknownParent::new_err((message, bytes(&parent))),
         ChainError::UnknownBlock(hash) => UnknownBlock::new_err((message, bytes(&hash))),
         ChainError::Genesis(_) | ChainError::OtherGenesis { .. } => GenesisError::new_err(message),
-        ChainError::TooOld(_) | ChainError::Unbuildable(_) | ChainError::Interpreter(_) => {
-            NativeError::new_err(message)
-        }
+        ChainError::TooOld(_)
+        | ChainError::UnknownSlot(_)
+        | ChainError::Unbuildable(_)
+        | ChainError::Interpreter(_) => NativeError::new_err(message),
         ChainError::Storage(error) => storage(error),
         ChainError::Trie(_) => StorageError::new_err(("Corrupt", message)),
     }

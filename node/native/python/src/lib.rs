@@ -5,6 +5,7 @@ mod database;
 mod errors;
 mod patch;
 mod payload;
+mod pending;
 mod reader;
 mod rollup;
 mod transaction;
@@ -38,6 +39,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<database::Database>()?;
     module.add_class::<database::DatabaseStats>()?;
     module.add_class::<patch::Patch>()?;
+    module.add_class::<pending::Pending>()?;
     module.add_class::<reader::Reader>()?;
     module.add_class::<transaction::Transaction>()?;
     module.add("PayloadInvalid", module.py().get_type::<payload::PayloadInvalid>())?;

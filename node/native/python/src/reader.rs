@@ -10,6 +10,7 @@ use query::{Context, Request, Settings};
 use serde_json::{Map, Value};
 
 use crate::errors::{NativeError, storage};
+use crate::pending::Pending;
 use crate::rollup::{AssembledBatch, ProgramRefused, decode_batch, refused};
 use query::calls::witness::run_with_witness;
 
@@ -39,20 +40,29 @@ impl Reader {
     }
 
     /// Answer one request object: (method index, or -1 - index for an error, response). None: Python shall look at it.
-    #[pyo3(signature = (request, allow = None))]
+    /// `pending` is what the tag of that name means; None as well where its parent is no longer the head.
+    #[pyo3(signature = (request, allow = None, pending = None))]
     fn answer<'py>(
         &self,
         py: Python<'py>,
         request: &[u8],
         allow: Option<&[u8]>,
+        pending: Option<&Pending>,
     ) -> PyResult<Option<(isize, Bound<'py, PyBytes>)>> {
+        let pending = pending.map(|pending| pending.0.clone());
         let answer = py.detach(|| -> Result<_, state::StateError> {
             let Some(parsed) = Request::parse(request) else { return Ok(None) };
             if allow.is_some_and(|allow| allow.get(parsed.index).is_none_or(|allowed| *allowed == 0)) {
                 return Ok(None);
             }
             let snapshot = self.database.snapshot()?;
-            let context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
+            let mut context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
+            if let Some(pending) = pending {
+                if context.snapshot.head()?.is_none_or(|head| head.hash != pending.parent) {
+                    return Ok(None);
+                }
+                context.pending = Some(pending);
+            }
             Ok(parsed.answer(&context))
         });
         Ok(answer.map_err(storage)?.map(|answer| {

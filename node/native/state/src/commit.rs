@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::Nibbles;
 use heed::RwTxn;
 
@@ -39,6 +39,8 @@ pub struct Commit {
     pub finalized: Option<BlockRef>,
     /// The genesis document; comes with the genesis block.
     pub spec_json: Option<Bytes>,
+    /// Slots by their numbers, to be found by their hashes: for development chains.
+    pub preimages: Vec<B256>,
     /// Remember for good that what is stored does not follow from the blocks and their rules.
     pub marked: bool,
 }
@@ -112,6 +114,9 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
     }
     if let (Some(amendment), Some(head)) = (&commit.amendment, meta::pointer(txn, tables, Pointer::Head)?) {
         changes::amend(txn, tables, head.number, amendment)?;
+    }
+    for slot in &commit.preimages {
+        tables.slot_preimage.put(txn, keccak256(slot).as_slice(), slot.as_slice())?;
     }
     if commit.marked {
         meta::set_marked(txn, tables)?;

@@ -172,6 +172,12 @@ impl Snapshot {
         }))
     }
 
+    /// The slot with this hash, where the chain remembers its slots ([`crate::Commit::preimages`]).
+    pub fn slot_preimage(&self, hashed: &B256) -> Result<Option<B256>, StateError> {
+        let found = self.tables().slot_preimage.get(self.txn(), hashed.as_slice())?;
+        found.map(hash).transpose()
+    }
+
     /// Slots of an account at the head from a hashed slot on, ascending.
     pub fn slots_from(
         &self,

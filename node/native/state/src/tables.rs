@@ -32,7 +32,7 @@ macro_rules! tables {
 }
 
 /// How many there are.
-pub(crate) const COUNT: usize = 19;
+pub(crate) const COUNT: usize = 20;
 
 tables! {
     /// Single values by name: see [`crate::meta`].
@@ -73,6 +73,8 @@ tables! {
     log_index,
     /// counting up -> a block that failed
     bad_block,
+    /// keccak(slot) -> slot; dev chains only
+    slot_preimage,
 }
 
 impl Tables {

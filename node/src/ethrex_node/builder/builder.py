@@ -69,6 +69,13 @@ class Builder:
         self.forget(built.impossible)
         return built
 
+    async def build_pending(self, parent_hash: bytes, attributes: Attributes) -> _native.Pending:
+        """The block as it would be, for those who ask for the pending one. Nothing is kept of it, the pool neither."""
+        candidates = self.offer()
+        built = await self.chain.write(lambda: self._build(parent_hash, attributes, candidates, keep=False))
+        assert built.pending is not None
+        return built.pending
+
     async def build_exactly(
         self,
         parent_hash: bytes,
@@ -107,6 +114,8 @@ class Builder:
         attributes: Attributes,
         candidates: list[_native.Transaction],
         extra_data: bytes | None = None,
+        *,
+        keep: bool = True,
     ) -> _native.Built:
         return self.chain.native.build(
             parent_hash,
@@ -120,6 +129,7 @@ class Builder:
             exact_gas_limit=attributes.gas_limit is not None,
             extra_data=self.settings.extra_data if extra_data is None else extra_data,
             max_blobs=self.settings.max_blobs,
+            keep=keep,
         )
 
 

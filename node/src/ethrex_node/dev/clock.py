@@ -16,10 +16,16 @@ class BlockClock:
 
     def next(self, parent_timestamp: int) -> int:
         """The timestamp of the block that is built now; uses up `next_timestamp`."""
+        chosen = self.peek(parent_timestamp)
         if self.next_timestamp is not None:
-            wanted, self.next_timestamp = self.next_timestamp, None
-            self.offset = wanted - int(self.now())
-            return max(wanted, parent_timestamp + 1)
+            self.offset = self.next_timestamp - int(self.now())
+            self.next_timestamp = None
+        return chosen
+
+    def peek(self, parent_timestamp: int) -> int:
+        """The timestamp that the next block would have if it were built now."""
+        if self.next_timestamp is not None:
+            return max(self.next_timestamp, parent_timestamp + 1)
         if self.interval is not None:
             return parent_timestamp + max(self.interval, 1)
         return max(int(self.now()) + self.offset, parent_timestamp + 1)

@@ -7,7 +7,7 @@ with the values it replaced, so that `evm_revert` takes it back. The chain is ma
 follow from its blocks, and it refuses to be exported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from .. import _native
 from ..pool import Pool, rules
 from ..rpc import errors, table
 from ..rpc.params import Address, Data, Hash, Quantity
+from . import dumps
 from .producer import Producer
 from .wallet import Wallet
 
@@ -50,10 +51,14 @@ class Control:
 
     async def write(self, patch: _native.Patch) -> None:
         """Change the state at the head without a block."""
+        await self.load([patch])
+
+    async def load(self, patches: Sequence[_native.Patch]) -> None:
+        """Many writes, with no block between them."""
         async with self.producer.still():
             head = self.producer.chain.head.hash
-            replaced = await self.producer.chain.patch(patch)
-            self.patches.append(Written(head, replaced))
+            for patch in patches:
+                self.patches.append(Written(head, await self.producer.chain.patch(patch)))
         self.pool.refresh(list(self.pool.senders))
 
     async def rewind(self, head: bytes, patches: int) -> None:
@@ -201,6 +206,27 @@ async def set_code(control: Control, address: Address, code: Data) -> None:
 async def set_storage_at(control: Control, address: Address, slot: Any, value: Hash) -> bool:
     """Write one storage slot."""
     await control.write(_native.Patch(address, storage={_number(slot): int.from_bytes(value, "big")}))
+    return True
+
+
+@_names("anvil_dumpState", "hardhat_dumpState")
+async def dump_state(control: Control) -> str:
+    """The whole state at the head, for anvil_loadState: hex of gzipped JSON."""
+    chain = control.producer.chain
+    try:
+        return dumps.encode(await chain.write(chain.native.dump_accounts))
+    except _native.NativeError as error:
+        raise errors.Refused(str(error)) from error
+
+
+@_names("anvil_loadState", "hardhat_loadState")
+async def load_state(control: Control, dump: Data) -> bool:
+    """Write the accounts of a dump over the state at the head; others stay."""
+    try:
+        patches = dumps.decode(dump)
+    except dumps.NotADump as error:
+        raise errors.InvalidParams(str(error)) from error
+    await control.load(patches)
     return True
 
 

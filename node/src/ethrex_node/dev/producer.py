@@ -10,15 +10,18 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from .. import _native
 from ..builder import Attributes, Builder
-from ..chain import Chain
-from ..pool import Pool
+from ..chain import Chain, HeadChange
+from ..pool import Pool, rules
 from .blobs import BlobStore
 from .clock import BlockClock
 
 log = logging.getLogger(__name__)
+
+SEALED_SECONDS: Final = 5.0  # longer than any block of a dev chain takes
 
 
 @dataclass(slots=True)
@@ -70,6 +73,39 @@ class Producer:
         self.block_seconds = block_seconds
         self._wake.set()
 
+    async def sealed(self, transaction: rules.Transaction) -> None:
+        """
+        On demand: wait for the block that takes this pooled transaction, as those expect who ask for its receipt at once.
+
+        One that cannot be executed yet (nonce, fee) is not waited for.
+        """
+        moved = asyncio.Event()
+
+        def wake(_: HeadChange) -> None:
+            moved.set()
+
+        self.chain.listeners.append(wake)  # behind the pool's, which has let go of what is included by then
+        try:
+            async with asyncio.timeout(SEALED_SECONDS):
+                while self._takes(transaction):
+                    moved.clear()
+                    await moved.wait()
+        except TimeoutError:
+            pass  # it stays pooled; the caller has its hash
+        finally:
+            self.chain.listeners.remove(wake)
+
+    def _takes(self, transaction: rules.Transaction) -> bool:
+        """Whether the next block will take it, on demand."""
+        next_nonce = self.pool.next_nonce(transaction.sender)
+        return (
+            self.block_seconds == 0.0
+            and transaction.hash in self.pool.by_hash
+            and next_nonce is not None
+            and transaction.nonce < next_nonce
+            and transaction.max_fee_per_gas >= self.pool.block_rules.base_fee_wei
+        )
+
     @contextlib.asynccontextmanager
     async def still(self) -> AsyncIterator[None]:
         """No block is sealed meanwhile."""
@@ -82,12 +118,8 @@ class Producer:
             parent = self.chain.head
             if timestamp is not None:
                 self.clock.set_next(timestamp, parent.timestamp)
-            attributes = Attributes(
-                timestamp=self.clock.next(parent.timestamp),
-                fee_recipient=self.fee_recipient,
-                prev_randao=self._randao(parent),
-                gas_limit=self.gas_limit,
-            )
+            attributes = self._attributes(parent, self.clock.next(parent.timestamp))
+            self.prev_randao = None
             built = await self.builder.build(parent.hash, attributes)
             # Before the head moves: whoever sees the block may ask for its blobs.
             if any(transaction.blob_count for transaction in built.included):
@@ -97,6 +129,15 @@ class Producer:
             log.info("sealed block", extra={"block": built.number, "transactions": built.transactions})
             return built
 
-    def _randao(self, parent: _native.Head) -> bytes:
-        chosen, self.prev_randao = self.prev_randao, None
-        return chosen if chosen is not None else _native.keccak256(parent.hash)
+    def next_attributes(self) -> Attributes:
+        """What the next block would have if it were sealed now."""
+        parent = self.chain.head
+        return self._attributes(parent, self.clock.peek(parent.timestamp))
+
+    def _attributes(self, parent: _native.Head, timestamp: int) -> Attributes:
+        return Attributes(
+            timestamp=timestamp,
+            fee_recipient=self.fee_recipient,
+            prev_randao=_native.keccak256(parent.hash) if self.prev_randao is None else self.prev_randao,
+            gas_limit=self.gas_limit,
+        )

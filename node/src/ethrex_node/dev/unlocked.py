@@ -6,6 +6,7 @@ estimate, fees that stay good while the base fee doubles.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,6 +42,7 @@ class Unlocked:
     control: Control
     reader: parts.Reader
     identity: parts.Identity
+    keep: Callable[[_native.Transaction], Awaitable[None]]  # so that a restart finds what was pooled
 
     @property
     def rules(self) -> rules.Rules:
@@ -55,13 +57,20 @@ def accounts(state: Unlocked) -> list[str]:
 
 @METHODS.method("eth_sendTransaction", raises=(errors.Refused,))
 async def send_transaction(state: Unlocked, transaction: dict[str, Any]) -> str:
-    """Sign a transaction with an unlocked account and pool it; gives its hash. Blobs have to come signed."""
+    """
+    Sign a transaction with an unlocked account and pool it; gives its hash. Blobs have to come signed.
+
+    Where blocks are made on demand the answer comes after the one that holds it.
+    """
     pooled, stand_in = await _signed(state, transaction)
     (refused,) = state.control.pool.add([pooled], local=True)
     if refused is not None:
         raise errors.Refused(str(refused))
     if stand_in:
         await state.control.producer.chain.mark()
+    else:
+        await state.keep(pooled)
+    await state.control.producer.sealed(pooled)
     return params.hex_data(pooled.hash)
 
 

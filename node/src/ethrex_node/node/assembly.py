@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from .. import _native
-from ..builder import Builder
+from ..builder import Builder, PendingBlocks
 from ..builder import Settings as BuilderSettings
 from ..chain import Chain, HeadChange
 from ..config import contradictions, genesis, networks, settings
@@ -76,7 +76,9 @@ def open_chain(wanted: settings.Settings) -> Opened:
         scratch = tempfile.TemporaryDirectory(prefix="ethrex-")
         folder, durable = Path(scratch.name), False
     folder.mkdir(parents=True, exist_ok=True)
-    return Opened(_native.Chain(folder / "chain", first.json, durable=durable), first, folder, scratch)
+    return Opened(
+        _native.Chain(folder / "chain", first.json, durable=durable, remember_slots=wanted.dev), first, folder, scratch
+    )
 
 
 def _dev_accounts(wanted: settings.Settings) -> list[dev_accounts.DevAccount]:
@@ -139,6 +141,7 @@ class Node:
             _native.keccak256,
             limits=self._limits(),
             more=self._more(),
+            pending=None if self.producer is None else PendingBlocks(self.builder, self.producer.next_attributes),
         )
         self.url = ""
         self.auth_url = ""
@@ -287,7 +290,7 @@ class Node:
         ]
         if self.producer is not None:
             levers = control.Control(self.producer, self.pool, wallet.Wallet(self.accounts))
-            more += methods.groups(unlocked.Unlocked(levers, self.reader, self.identity))
+            more += methods.groups(unlocked.Unlocked(levers, self.reader, self.identity, self.door.keep))
         return more
 
     def _pages(self) -> dict[str, server.PageHandler]:
@@ -337,6 +340,7 @@ class Node:
                 "evm_timeout_seconds": wanted.rpc_evm_timeout,
                 "log_range": wanted.rpc_log_range,
                 "log_results": wanted.rpc_log_results,
+                "elsewhere": "pending_block" if wanted.dev else "pool",
             }
         )
 

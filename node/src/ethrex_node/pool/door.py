@@ -79,9 +79,15 @@ class Door:
                 kept.append(transaction.network)
         if self.journal is not None and kept:
             self.journal.append(kept)
-            if self.journal.is_due:  # nobody else appends meanwhile: batches come one after the other
+            if self.journal.is_due:  # what comes meanwhile waits: batches come one after the other, `keep` queues up
                 await loop.run_in_executor(self._executor, self.journal.rewrite, self._local())
         return answers
+
+    async def keep(self, transaction: _native.Transaction) -> None:
+        """Write to the journal what another door pooled for a local user."""
+        if self.journal is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._executor, self.journal.append, [transaction.network])
 
     async def restore(self) -> int:
         """Take in what the journal holds of the last run; gives how many are pooled again."""

@@ -22,6 +22,7 @@ from ethrex_node.rpc import errors, pace, parts, settings, stats, table, wire
 log = logging.getLogger(__name__)
 
 Answer = bytes | Coroutine[Any, Any, bytes]
+PENDING_ATTEMPTS: Final = 20  # blocks that may come while one question about the pending block is answered
 LOOP_SHARE_SECONDS: Final = 0.004  # a batch lets others in after this; below the 10 ms that the loop may stall
 
 
@@ -39,6 +40,7 @@ class Dispatcher:
         threads: ThreadPoolExecutor | None = None,
         remote: parts.Remote | None = None,
         tunnel: Callable[[parts.Session], Awaitable[parts.Remote]] | None = None,
+        pending: parts.PendingBlock | None = None,
     ) -> None:
         self._table = methods
         self._native = reader.answer
@@ -46,6 +48,7 @@ class Dispatcher:
         self._limits = limits
         self._remote = remote
         self._tunnel = tunnel
+        self._pending = pending
         self.stats = counters if counters is not None else stats.Stats([])
         self.stats.cover([row.name for row in methods.rows])
         self._threads = threads or ThreadPoolExecutor(limits.heavy_threads, "rpc")
@@ -105,7 +108,7 @@ class Dispatcher:
                 return self._limited(request, self._tunnelled(request, session))
             return self._limited(request, self._remote.ask(request.raw))
         if row.function is None:
-            return _reply(request, errors.InvalidParams("the pending block is not available"))
+            return self._limited(request, self._on_pending(row, request))
         return self._call(row, request, session)
 
     async def _tunnelled(self, request: wire.Request, session: parts.Session | None) -> bytes:
@@ -167,6 +170,21 @@ class Dispatcher:
         if self._adaptive[row.index]:
             self._pace.measured(row.index, seconds)
         return found[1]
+
+    async def _on_pending(self, row: table.Method, request: wire.Request) -> bytes:
+        """The native reader with the block that would be next. The head may move meanwhile: then with another one."""
+        if self._pending is None:
+            raise errors.InvalidParams("the pending block is not available")
+        for _ in range(PENDING_ATTEMPTS):
+            pending, started = await self._pending(), perf_counter()
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._threads, self._native, request.raw, None, pending)
+            if found is None:
+                continue
+            self.stats.add(row.number, perf_counter() - started)
+            self.stats.errors[row.number] += found[0] < 0
+            return found[1]
+        raise errors.Busy
 
     def _timed(self, raw: bytes) -> tuple[tuple[int, bytes] | None, float]:
         started = perf_counter()

@@ -6,7 +6,7 @@ The parts know nothing of the RPC; whoever starts the node hands them over in `N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,12 +14,17 @@ from typing import Any, Protocol
 class Reader(Protocol):
     """``_native.Reader``: answers from a database snapshot, one a call."""
 
-    def answer(self, request: bytes, allow: bytes | None = None, /) -> tuple[int, bytes] | None:
+    def answer(self, request: bytes, allow: bytes | None = None, pending: Any = None, /) -> tuple[int, bytes] | None:
         """One request object in, (method index, response object) out; ~index where the response is an error.
+
+        `pending` (`PendingBlock`) is what the tag of that name means; it is good on the head that it was built on.
 
         None: not a plain request, not a snapshot method, not allowed by the mask, or not in the snapshot.
         """
         ...
+
+
+PendingBlock = Callable[[], Awaitable[Any]]  # the block that would be built now, as a Reader takes it
 
 
 class Remote(Protocol):
@@ -157,7 +162,7 @@ class NoPeers:
         self._identity = identity
 
     def listening(self) -> bool:
-        return False
+        return True  # as geth, always: clients ask this to know whether a node is there
 
     def count(self) -> int:
         return 0

@@ -56,9 +56,11 @@ class Service:
         peers: parts.Peers | None = None,
         limits: settings.Limits | None = None,
         more: Groups = (),
+        pending: parts.PendingBlock | None = None,
     ) -> None:
         self.limits = limits or settings.Limits()
         self.reader = reader
+        self._pending = pending
         self._clock = _Clock()
         self.filters = filters.Filters(reader, heads, pool, self.limits, self._clock)
         self.subscriptions = subscriptions.Subscriptions(reader, heads, pool, self.limits)
@@ -87,7 +89,13 @@ class Service:
 
     def _view(self, served: frozenset[str]) -> dispatch.Dispatcher:
         return dispatch.Dispatcher(
-            self.table, self.reader, served, self.limits, counters=self.stats, threads=self._threads
+            self.table,
+            self.reader,
+            served,
+            self.limits,
+            counters=self.stats,
+            threads=self._threads,
+            pending=self._pending,
         )
 
     async def start(self) -> None:
