@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors conformance-py-evm clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors conformance-py-evm interop clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -74,6 +74,9 @@ docs: setup ## write the generated pages again
 lock: ## resolve requirements.lock again from the pyproject files
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --group dev --no-emit-package ethrex-node \
 	    node/pyproject.toml prover/pyproject.toml operator/pyproject.toml --output-file requirements.lock
+
+interop: setup interop-setup ## sessions of clients at our dev chain and at anvil, chains exchanged with geth (a few minutes)
+	@$(PYTHON) -m pytest --quiet -m "" tests/interop
 
 interop-setup: ## JavaScript clients and anvil for the interop tests, into the cache
 	@scripts/interop.sh

@@ -46,6 +46,7 @@ def head_of(said: str) -> str:
     return [found.group() for found in re.finditer(r"0x[0-9a-f]{64}", said)][-1]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(INSTALL_SECONDS)
 def test_geth_takes_a_chain_of_our_dev_mode(tmp_path: Path) -> None:
     geth = peer(peers.geth)
@@ -64,6 +65,7 @@ def test_geth_takes_a_chain_of_our_dev_mode(tmp_path: Path) -> None:
     assert head_of(head) == head_of(run(nodes.COMMAND, "init", "--dev", "--datadir", ours))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(INSTALL_SECONDS)
 def test_we_take_a_chain_of_go_ethereum(tmp_path: Path) -> None:
     chain = peer(lambda: peers.chain("mix", 20, 100))

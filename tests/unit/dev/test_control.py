@@ -178,3 +178,15 @@ async def test_what_is_no_dump_is_refused_and_changes_nothing(dev: Dev, dump: st
     with pytest.raises(errors.InvalidParams):
         await dev.call("anvil_loadState", dump)
     assert not dev.wired.chain.is_marked()
+
+
+async def test_proofs_wait_for_the_block_after_a_write(dev: Dev) -> None:
+    await dev.call("anvil_setBalance", TARGET_HEX, "0x5")
+    with pytest.raises(errors.RpcError, match="written past the blocks"):
+        dev.ask("eth_getProof", TARGET_HEX, [], "latest")
+
+    await dev.call("evm_mine")
+    root = dev.ask("eth_getBlockByNumber", "latest", False)["stateRoot"]
+    proof = dev.ask("eth_getProof", TARGET_HEX, [], "latest")
+    assert proof["balance"] == "0x5"
+    assert "0x" + _native.keccak256(bytes.fromhex(proof["accountProof"][0][2:])).hex() == root

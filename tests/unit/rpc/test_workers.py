@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from unit.rpc.client import Http, close_all, request, rpc, until
 from unit.rpc.conftest import EVERYTHING, IDENTITY
 from unit.rpc.test_websocket import Client
 
-from ethrex_node.rpc import errors, link, service, settings, table, worker, workers
+from ethrex_node.rpc import errors, link, server, service, settings, table, worker, workers
 
 SENDER = "22" * 20
 EXTRA = table.Group()
@@ -44,7 +44,9 @@ class Farm:
         return await Http.connect(self.workers.port)
 
 
-async def grow(tmp_path: Path, count: int = 2, port: int = 0) -> Farm:
+async def grow(
+    tmp_path: Path, count: int = 2, port: int = 0, pages: Mapping[str, server.PageHandler] | None = None
+) -> Farm:
     path = tmp_path / "database.json"
     pool = native_standin.MiningPool(path)
     reader = native_standin.Reader(str(path))
@@ -52,7 +54,7 @@ async def grow(tmp_path: Path, count: int = 2, port: int = 0) -> Farm:
     main = service.Service(standin.NATIVE, reader, pool, heads, IDENTITY, standin.keccak, more=[(EXTRA, 40)])
     await main.start()
     rules = settings.HttpSettings(port=port, namespaces=(*EVERYTHING, "evm"), websocket=True)
-    farm = workers.Workers(main, rules, count, path, native="unit.rpc.native_standin")
+    farm = workers.Workers(main, rules, count, path, native="unit.rpc.native_standin", pages=pages)
     return Farm(main, pool, heads, farm, path)
 
 
@@ -132,6 +134,20 @@ async def test_subscriptions_are_pushed_through_a_worker(farm: Farm) -> None:
         await until(lambda: len(farm.main.subscriptions) == 0)
     error = (await (await farm.http()).call("eth_subscribe", "newHeads"))["error"]
     assert error == {"code": -32001, "message": "notifications not supported"}
+
+
+async def test_pages_are_made_by_the_writer(tmp_path: Path) -> None:
+    async def page(method: bytes, target: str, body: bytes) -> server.Page:
+        return server.Page(404, f"{method.decode()} {target} \u00ff".encode("latin-1"), b"text/plain")
+
+    grown = await grow(tmp_path, pages={"/eth/v1": page})
+    await grown.workers.start()
+    url = f"http://127.0.0.1:{grown.workers.port}"
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/eth/v1/x?y=1") as answer:
+        assert (answer.status, await answer.read()) == (404, b"GET /eth/v1/x?y=1 \xff")
+        assert answer.content_type == "text/plain"
+    await grown.workers.stop()
+    await grown.main.stop(0.2)
 
 
 async def test_a_dead_worker_is_started_again(farm: Farm) -> None:

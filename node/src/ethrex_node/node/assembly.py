@@ -189,12 +189,13 @@ class Node:
                 self.opened.folder / "chain",
                 log_level=wanted.log_level.upper(),
                 reader=self._reader_settings().decode(),
+                pages=self._pages(),
             )
             await self.workers.start()
             port = self.workers.port
         else:
-            pages = self._pages()
-            port = (await self.rpc.listen(replace(rules, websocket=rules.websocket and not apart), pages=pages)).port
+            here = replace(rules, websocket=rules.websocket and not apart)
+            port = (await self.rpc.listen(here, pages=self._pages())).port
         if apart:
             own = replace(
                 rules,

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,12 +125,10 @@ class Server:
     async def page(self, head: heads.Head, body: bytes) -> bytes:
         """The whole response of another handler's page."""
         target = head.target.decode("latin-1")
-        path = target.partition("?")[0]
-        name = next(name for name in self._pages if path == name or path.startswith(name + "/"))
         try:
-            page = await self._pages[name](head.method, target, body)
+            page = await self._pages[page_of(self._pages, target)](head.method, target, body)
         except Exception:
-            log.exception("page %s failed", path)
+            log.exception("page %s failed", target)
             page = Page(500, b'{"code":500,"message":"internal error"}')
         return heads.response(page.status, page.body, keep_alive=head.keep_alive, kind=page.content_type)
 
@@ -145,6 +143,12 @@ class Server:
         for one in list(self.connections):
             one.sweep(self.now)
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def page_of(pages: Iterable[str], target: str) -> str:
+    """The name (a path or the begin of one) of the page that a target means."""
+    path = target.partition("?")[0]
+    return next(name for name in pages if path == name or path.startswith(name + "/"))
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 REPORT_SECONDS: Final = 5.0
 REPORT_METHOD: Final = "workers_report"
+PAGE_METHOD: Final = "workers_page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class WorkerSettings:
     forwarded: tuple[str, ...]  # writer's methods of groups that a worker does not know by itself
     log_level: str = "INFO"
     native: str = "ethrex_node._native"
+    pages: tuple[str, ...] = ()  # paths that the writer answers
     reader: str = ""  # settings of the native reader, JSON; empty: its defaults
 
     def dump(self) -> bytes:
@@ -55,7 +57,8 @@ class WorkerSettings:
         for name in ("vhosts", "cors_origins", "websocket_origins"):
             rules[name] = frozenset(rules[name])
         rules["namespaces"] = tuple(rules["namespaces"])
-        fields["modules"], fields["forwarded"] = tuple(fields["modules"]), tuple(fields["forwarded"])
+        for name in ("modules", "forwarded", "pages"):
+            fields[name] = tuple(fields[name])
         identity = parts.Identity(**fields.pop("identity"))
         return cls(rules=settings.HttpSettings(limits=limits, **rules), identity=identity, **fields)
 
@@ -112,7 +115,7 @@ async def run(told: WorkerSettings, ended: Callable[[], Awaitable[object]], read
         remote=remote,
         tunnel=Tunnels(path),
     )
-    door = server.Server(dispatcher, told.rules)
+    door = server.Server(dispatcher, told.rules, pages=dict.fromkeys(told.pages, _page(remote)))
     await door.start(reuse_port=True)
     reporter = asyncio.get_running_loop().create_task(_report(told.number, dispatcher, remote))
     ready()
@@ -121,6 +124,17 @@ async def run(told: WorkerSettings, ended: Callable[[], Awaitable[object]], read
     await door.stop()
     await remote.close()
     dispatcher.close()
+
+
+def _page(remote: parts.Remote) -> server.PageHandler:
+    """A page is made by the writing process."""
+
+    async def page(method: bytes, target: str, body: bytes) -> server.Page:
+        answer = await remote.ask(wire.call(PAGE_METHOD, [method.decode("latin-1"), target, body.decode("latin-1")]))
+        status, text, content_type = wire.result_of(answer)
+        return server.Page(status, text.encode("latin-1"), content_type.encode("latin-1"))
+
+    return page
 
 
 async def _report(number: int, dispatcher: dispatch.Dispatcher, remote: link.KeptLink) -> None:

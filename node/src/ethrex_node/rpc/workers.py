@@ -14,13 +14,13 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ethrex_node.rpc import link, service, settings, stats, table
-from ethrex_node.rpc.worker import REPORT_METHOD, WorkerSettings
+from ethrex_node.rpc import link, server, service, settings, stats, table
+from ethrex_node.rpc.worker import PAGE_METHOD, REPORT_METHOD, WorkerSettings
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Workers:
         native: str = "ethrex_node._native",
         log_level: str = "INFO",
         reader: str = "",
+        pages: Mapping[str, server.PageHandler] | None = None,
     ) -> None:
         self._main = main
         self._rules = rules
@@ -61,6 +62,7 @@ class Workers:
         self._native = native
         self._log_level = log_level
         self._reader = reader
+        self._pages = dict(pages or {})
         self._reserved: socket.socket | None = None
         self._link: link.LinkServer | None = None
         self._watchers: list[asyncio.Task[None]] = []
@@ -100,6 +102,10 @@ class Workers:
         if self._reserved is not None:
             self._reserved.close()
         self._folder.cleanup()
+
+    async def page(self, method: bytes, target: str, body: bytes) -> server.Page:
+        """What a worker was asked for beside JSON-RPC. Raises KeyError where there is no such page."""
+        return await self._pages[server.page_of(self._pages, target)](method, target, body)
 
     def report(self, pid: int, rows: Sequence[Sequence[Any]]) -> None:
         """What a worker counted since it started."""
@@ -145,6 +151,7 @@ class Workers:
             forwarded=tuple(self._main.further),
             log_level=self._log_level,
             reader=self._reader,
+            pages=tuple(self._pages),
             native=self._native,
         )
 
@@ -171,6 +178,13 @@ class Workers:
 def _report(workers: Workers, number: int, pid: int, rows: list[Any]) -> None:
     """A worker tells what it counted."""
     workers.report(pid, rows)
+
+
+@METHODS.method(PAGE_METHOD)
+async def _page(workers: Workers, method: str, target: str, body: str) -> list[Any]:
+    """A page for a worker: status, body, content type; bytes as text of their code points."""
+    page = await workers.page(method.encode("latin-1"), target, body.encode("latin-1"))
+    return [page.status, page.body.decode("latin-1"), page.content_type.decode("latin-1")]
 
 
 def _reserve(host: str, port: int) -> socket.socket:

@@ -42,9 +42,9 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
     let hashed = keccak256(address);
     let account = state.account_hashed(&hashed)?;
     let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
-    let snapshot = &context.snapshot;
-    let trie = tries::trie_at(snapshot, number, context.header(number, &hash)?.state_root)?;
-    let account_proof = trie.prove(&Nibbles::unpack(hashed), &snapshot.account_nodes()?).map_err(TriesError::from)?;
+    let state_root = context.header(number, &hash)?.state_root;
+    let account_proof =
+        account_proof(context, number, state_root, &hashed).map_err(|error| unproven(context, number, error))?;
     let slots = StorageProofs::new(context, &hashed, number, storage_root, !keys.is_empty())?;
 
     let mut object = Object::open(out);
@@ -71,6 +71,23 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
     })?;
     object.close();
     Ok(())
+}
+
+fn account_proof(context: &Context, number: u64, state_root: B256, hashed: &B256) -> Result<Vec<Bytes>, TriesError> {
+    let trie = tries::trie_at(&context.snapshot, number, state_root)?;
+    Ok(trie.prove(&Nibbles::unpack(*hashed), &context.snapshot.account_nodes()?)?)
+}
+
+/// A dev chain's state that was written past the blocks has a root that no header names until the next block.
+fn unproven(context: &Context, number: u64, error: TriesError) -> RpcError {
+    let of_roots = !matches!(error, TriesError::State(_));
+    match context.snapshot.is_marked() {
+        Ok(true) if of_roots => RpcError::server(format!(
+            "the state was written past the blocks: no proof leads to the root of block {number}; \
+             mine a block and ask for its proofs"
+        )),
+        _ => error.into(),
+    }
 }
 
 /// Tries are computed back from the head, and not without end.
