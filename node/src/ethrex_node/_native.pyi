@@ -261,6 +261,7 @@ class Chain:
         exact_gas_limit: bool = False,
         extra_data: bytes = ...,
         max_blobs: int | None = None,
+        base_fee: int | None = None,
         keep: bool = True,
     ) -> Built: ...
     def seal(

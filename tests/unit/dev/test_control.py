@@ -190,3 +190,30 @@ async def test_proofs_wait_for_the_block_after_a_write(dev: Dev) -> None:
     proof = dev.ask("eth_getProof", TARGET_HEX, [], "latest")
     assert proof["balance"] == "0x5"
     assert "0x" + _native.keccak256(bytes.fromhex(proof["accountProof"][0][2:])).hex() == root
+
+
+async def test_the_next_block_is_as_told(dev: Dev) -> None:
+    await dev.call("hardhat_setNextBlockBaseFeePerGas", hex(7 * 10**9))
+    await dev.call("anvil_setCoinbase", TARGET_HEX)
+    cheap = {"from": FIRST_HEX, "to": SECOND_HEX, "gas": "0x5208", "gasPrice": hex(6 * 10**9)}
+    waits = await dev.call("eth_sendTransaction", cheap)
+    goes = await dev.call("eth_sendTransaction", {"from": SECOND_HEX, "to": FIRST_HEX, "gas": "0x5208"})
+    await dev.call("evm_mine")
+
+    block = dev.ask("eth_getBlockByNumber", "latest", False)
+    assert (block["baseFeePerGas"], block["miner"], block["transactions"]) == (hex(7 * 10**9), TARGET_HEX, [goes])
+    assert dev.wired.chain.is_marked()
+
+    for _ in range(2):
+        await dev.call("evm_mine")
+    assert dev.ask("eth_getTransactionReceipt", waits)["blockNumber"] == "0x3"
+    with pytest.raises(errors.InvalidParams, match="64 bits"):
+        await dev.call("anvil_setNextBlockBaseFeePerGas", hex(1 << 64))
+
+
+async def test_several_blocks_at_once(dev: Dev) -> None:
+    await dev.call("evm_mine", {"blocks": 3, "timestamp": wiring.NOW + 50})
+    assert dev.number() == 3
+    assert int(dev.ask("eth_getBlockByNumber", "0x1", False)["timestamp"], 16) == wiring.NOW + 50
+    assert await dev.call("hardhat_reset") is True
+    assert dev.number() == 0

@@ -40,6 +40,8 @@ pub struct Attributes {
     pub gas_limit: u64,
     /// Take `gas_limit` as it is rather than approach it from the parent's.
     pub exact_gas_limit: bool,
+    /// Take this rather than what follows from the parent (EIP-1559): no other node takes the block then.
+    pub base_fee: Option<u64>,
     pub extra_data: Bytes,
     pub max_blobs: Option<u64>,
 }
@@ -233,7 +235,7 @@ impl Chain {
             timestamp: attributes.timestamp,
             extra_data: attributes.extra_data.clone(),
             mix_hash: attributes.prev_randao,
-            base_fee_per_gas: stf::header::base_fee(fork, above),
+            base_fee_per_gas: attributes.base_fee.or_else(|| stf::header::base_fee(fork, above)),
             withdrawals_root,
             blob_gas_used: cancun.then_some(0),
             excess_blob_gas: stf::header::excess_blob_gas(&self.spec, fork, attributes.timestamp, above),

@@ -53,6 +53,7 @@ fn mine(chain: &mut Chain) -> B256 {
         parent_beacon_root: None,
         gas_limit: 30_000_000,
         exact_gas_limit: false,
+        base_fee: None,
         extra_data: Bytes::new(),
         max_blobs: None,
     };

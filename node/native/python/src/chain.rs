@@ -224,7 +224,8 @@ impl Chain {
     /// chain then, unless `keep` is false.
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (parent, candidates, *, timestamp, fee_recipient, prev_randao, withdrawals, parent_beacon_root,
-                        gas_limit, exact_gas_limit = false, extra_data = Vec::new(), max_blobs = None, keep = true))]
+                        gas_limit, exact_gas_limit = false, extra_data = Vec::new(), max_blobs = None, base_fee = None,
+                        keep = true))]
     fn build(
         &self,
         py: Python<'_>,
@@ -239,6 +240,7 @@ impl Chain {
         exact_gas_limit: bool,
         extra_data: Vec<u8>,
         max_blobs: Option<u64>,
+        base_fee: Option<u64>,
         keep: bool,
     ) -> PyResult<Built> {
         let parent = hash(parent, "parent")?;
@@ -250,6 +252,7 @@ impl Chain {
             parent_beacon_root: parent_beacon_root.map(|root| hash(root, "parent_beacon_root")).transpose()?,
             gas_limit,
             exact_gas_limit,
+            base_fee,
             extra_data: Bytes::from(extra_data),
             max_blobs,
         };

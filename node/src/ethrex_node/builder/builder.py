@@ -46,6 +46,7 @@ class Attributes:
     withdrawals: tuple[Withdrawal, ...] | None = ()
     parent_beacon_root: bytes | None = bytes(32)
     gas_limit: int | None = None
+    base_fee_wei: int | None = None  # a dev chain's; else it follows from the parent (EIP-1559)
 
 
 class TransactionsRefused(Exception):
@@ -129,6 +130,7 @@ class Builder:
             exact_gas_limit=attributes.gas_limit is not None,
             extra_data=self.settings.extra_data if extra_data is None else extra_data,
             max_blobs=self.settings.max_blobs,
+            base_fee=attributes.base_fee_wei,
             keep=keep,
         )
 

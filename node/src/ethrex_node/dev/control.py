@@ -76,7 +76,7 @@ class Control:
                     await self.producer.chain.patch(written.replaced)
 
 
-def _names(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def names(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register one function under all its names."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,7 +87,7 @@ def _names(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return register
 
 
-@_names("evm_snapshot", "anvil_snapshot")
+@names("evm_snapshot", "anvil_snapshot")
 async def snapshot(control: Control) -> str:
     """Remember the chain as it is now; the answer is for evm_revert."""
     number = control.next_snapshot
@@ -98,13 +98,13 @@ async def snapshot(control: Control) -> str:
     return hex(number)
 
 
-@_names("evm_revert", "anvil_revert")
-async def revert(control: Control, number: Quantity) -> bool:
+@names("evm_revert", "anvil_revert")
+async def revert(control: Control, taken_as: Quantity) -> bool:
     """Go back to a snapshot. It and all younger ones are used up."""
-    taken = control.snapshots.get(number)
+    taken = control.snapshots.get(taken_as)
     if taken is None:
         return False
-    for younger in [n for n in control.snapshots if n >= number]:
+    for younger in [n for n in control.snapshots if n >= taken_as]:
         del control.snapshots[younger]
     await control.rewind(taken.head, taken.patches)
     control.producer.clock.offset = taken.time_offset
@@ -112,104 +112,108 @@ async def revert(control: Control, number: Quantity) -> bool:
     return True
 
 
-@_names("evm_mine")
+@names("evm_mine")
 async def mine_one(control: Control, timestamp: Any = None) -> str:
-    """Seal a block, at a timestamp if one is given."""
-    await control.producer.mine(None if timestamp is None else _number(timestamp))
+    """Seal a block, at a timestamp if one is given; or several: {"timestamp": ..., "blocks": ...}."""
+    options = timestamp if isinstance(timestamp, dict) else {"timestamp": timestamp}
+    first = options.get("timestamp")
+    await control.producer.mine(None if first is None else number(first))
+    for _ in range(number(options.get("blocks") or 1) - 1):
+        await control.producer.mine()
     return "0x0"
 
 
-@_names("anvil_mine", "hardhat_mine")
+@names("anvil_mine", "hardhat_mine")
 async def mine_many(control: Control, blocks: Any = 1, interval: Any = None) -> None:
     """Seal so many blocks; the clock is moved forward by so many seconds before each."""
-    step = 0 if interval is None else _number(interval)
-    for _ in range(_number(blocks)):
+    step = 0 if interval is None else number(interval)
+    for _ in range(number(blocks)):
         control.producer.clock.increase(step)
         await control.producer.mine()
 
 
-@_names("evm_setAutomine", "anvil_setAutomine")
+@names("evm_setAutomine", "anvil_setAutomine")
 async def set_automine(control: Control, on: bool) -> bool:
     """Seal on demand, or only when told."""
     control.producer.configure(0.0 if on else None)
     return True
 
 
-@_names("anvil_getAutomine")
+@names("anvil_getAutomine", "hardhat_getAutomine")
 async def get_automine(control: Control) -> bool:
     """Whether blocks are sealed on demand."""
     return control.producer.block_seconds == 0.0
 
 
-@_names("evm_setIntervalMining", "anvil_setIntervalMining")
+@names("evm_setIntervalMining", "anvil_setIntervalMining")
 async def set_interval_mining(control: Control, seconds: Any) -> bool:
     """Seal every so many seconds; 0 stops."""
-    wanted = _number(seconds)
+    wanted = number(seconds)
     control.producer.configure(float(wanted) if wanted else None)
     return True
 
 
-@_names("evm_increaseTime", "anvil_increaseTime")
+@names("evm_increaseTime", "anvil_increaseTime")
 async def increase_time(control: Control, seconds: Any) -> int:
     """Move the clock of the next blocks forward; the answer is the whole shift."""
-    return control.producer.clock.increase(_number(seconds))
+    return control.producer.clock.increase(number(seconds))
 
 
-@_names("evm_setTime", "anvil_setTime")
+@names("evm_setTime", "anvil_setTime")
 async def set_time(control: Control, timestamp: Any) -> int:
     """Set the clock of the next blocks; the answer is the shift."""
-    control.producer.clock.set(_number(timestamp))
+    control.producer.clock.set(number(timestamp))
     return control.producer.clock.offset
 
 
-@_names("evm_setNextBlockTimestamp", "anvil_setNextBlockTimestamp")
+@names("evm_setNextBlockTimestamp", "anvil_setNextBlockTimestamp")
 async def set_next_block_timestamp(control: Control, timestamp: Any) -> None:
     """The timestamp of the next block."""
     try:
-        control.producer.clock.set_next(_number(timestamp), control.producer.chain.head.timestamp)
+        control.producer.clock.set_next(number(timestamp), control.producer.chain.head.timestamp)
     except ValueError as error:
         raise errors.InvalidParams(str(error)) from error
 
 
-@_names("anvil_setBlockTimestampInterval")
+@names("anvil_setBlockTimestampInterval")
 async def set_timestamp_interval(control: Control, seconds: Any) -> None:
     """Blocks carry timestamps so many seconds apart, whatever the clock says."""
-    control.producer.clock.interval = _number(seconds)
+    control.producer.clock.interval = number(seconds)
 
 
-@_names("anvil_removeBlockTimestampInterval")
+@names("anvil_removeBlockTimestampInterval")
 async def remove_timestamp_interval(control: Control) -> bool:
     """Back to the clock."""
     had, control.producer.clock.interval = control.producer.clock.interval, None
     return had is not None
 
 
-@_names("anvil_setBalance", "hardhat_setBalance", "evm_setAccountBalance")
+@names("anvil_setBalance", "hardhat_setBalance", "evm_setAccountBalance")
 async def set_balance(control: Control, address: Address, balance: Quantity) -> None:
     """Give an account this balance, in wei."""
     await control.write(_native.Patch(address, balance=balance))
 
 
-@_names("anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce")
+@names("anvil_setNonce", "hardhat_setNonce", "evm_setAccountNonce")
 async def set_nonce(control: Control, address: Address, nonce: Quantity) -> None:
     """Give an account this nonce."""
     await control.write(_native.Patch(address, nonce=nonce))
 
 
-@_names("anvil_setCode", "hardhat_setCode", "evm_setAccountCode")
+@names("anvil_setCode", "hardhat_setCode", "evm_setAccountCode")
 async def set_code(control: Control, address: Address, code: Data) -> None:
     """Put this code at an address."""
     await control.write(_native.Patch(address, code=code))
 
 
-@_names("anvil_setStorageAt", "hardhat_setStorageAt", "evm_setAccountStorageAt")
+@names("anvil_setStorageAt", "hardhat_setStorageAt", "evm_setAccountStorageAt")
 async def set_storage_at(control: Control, address: Address, slot: Any, value: Hash) -> bool:
     """Write one storage slot."""
-    await control.write(_native.Patch(address, storage={_number(slot): int.from_bytes(value, "big")}))
+    await control.write(_native.Patch(address, storage={number(slot): int.from_bytes(value, "big")}))
     return True
 
 
-@_names("anvil_dumpState", "hardhat_dumpState")
+@names("anvil_dumpState", "hardhat_dumpState")
 async def dump_state(control: Control) -> str:
     """The whole state at the head, for anvil_loadState: hex of gzipped JSON."""
     chain = control.producer.chain
@@ -219,7 +223,7 @@ async def dump_state(control: Control) -> str:
         raise errors.Refused(str(error)) from error
 
 
-@_names("anvil_loadState", "hardhat_loadState")
+@names("anvil_loadState", "hardhat_loadState")
 async def load_state(control: Control, dump: Data) -> bool:
     """Write the accounts of a dump over the state at the head; others stay."""
     try:
@@ -230,61 +234,42 @@ async def load_state(control: Control, dump: Data) -> bool:
     return True
 
 
-@_names("anvil_impersonateAccount", "hardhat_impersonateAccount")
+@names("anvil_impersonateAccount", "hardhat_impersonateAccount")
 async def impersonate(control: Control, address: Address) -> None:
     """Let transactions come from this address without its key."""
     control.wallet.impersonated.add(address)
 
 
-@_names("anvil_stopImpersonatingAccount", "hardhat_stopImpersonatingAccount")
+@names("anvil_stopImpersonatingAccount", "hardhat_stopImpersonatingAccount")
 async def stop_impersonating(control: Control, address: Address) -> None:
     """Ask for its key again."""
     control.wallet.impersonated.discard(address)
 
 
-@_names("anvil_autoImpersonateAccount")
+@names("anvil_autoImpersonateAccount")
 async def auto_impersonate(control: Control, on: bool) -> None:
     """Let transactions come from any address."""
     control.wallet.impersonate_all = on
 
 
-@_names("anvil_dropTransaction", "hardhat_dropTransaction")
+@names("anvil_dropTransaction", "hardhat_dropTransaction")
 async def drop_transaction(control: Control, transaction_hash: Hash) -> str | None:
     """Remove one from the pool; the answer is its hash, or null where it was not there."""
     return "0x" + transaction_hash.hex() if control.pool.drop(transaction_hash) else None
 
 
-@_names("anvil_dropAllTransactions")
+@names("anvil_dropAllTransactions")
 async def drop_all_transactions(control: Control) -> None:
     """Empty the pool."""
     control.pool.clear()
 
 
-@_names("anvil_setCoinbase", "hardhat_setCoinbase")
-async def set_coinbase(control: Control, address: Address) -> None:
-    """The fee recipient of the next blocks."""
-    control.producer.fee_recipient = address
-
-
-@_names("evm_setBlockGasLimit", "anvil_setBlockGasLimit")
-async def set_block_gas_limit(control: Control, gas_limit: Quantity) -> bool:
-    """The gas limit of the next blocks, at once."""
-    control.producer.gas_limit = gas_limit
-    return True
-
-
-@_names("hardhat_setPrevRandao", "anvil_setPrevRandao")
-async def set_prev_randao(control: Control, value: Hash) -> None:
-    """The random value of the next block."""
-    control.producer.prev_randao = value
-
-
-def _number(value: Any) -> int:
+def number(value: Any) -> int:
     """Test tools send numbers as JSON numbers, decimal text or hex text."""
     try:
-        number = int(value, 0) if isinstance(value, str) else int(value)
+        given = int(value, 0) if isinstance(value, str) else int(value)
     except (TypeError, ValueError) as error:
         raise errors.InvalidParams(f"{value!r} is not a number") from error
-    if isinstance(value, bool) or number < 0:
+    if isinstance(value, bool) or given < 0:
         raise errors.InvalidParams(f"{value!r} is not a number from 0 on")
-    return number
+    return given

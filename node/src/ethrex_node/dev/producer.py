@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .. import _native
@@ -36,6 +36,7 @@ class Producer:
     fee_recipient: bytes = bytes(20)
     gas_limit: int | None = None
     prev_randao: bytes | None = None
+    base_fee_wei: int | None = None
     blobs: BlobStore = field(default_factory=lambda: BlobStore(None))
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _sealing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -120,6 +121,9 @@ class Producer:
                 self.clock.set_next(timestamp, parent.timestamp)
             attributes = self._attributes(parent, self.clock.next(parent.timestamp))
             self.prev_randao = None
+            if self.base_fee_wei is not None:
+                self.base_fee_wei = None
+                await self.chain.mark()
             built = await self.builder.build(parent.hash, attributes)
             # Before the head moves: whoever sees the block may ask for its blobs.
             if any(transaction.blob_count for transaction in built.included):
@@ -128,6 +132,12 @@ class Producer:
             await self.chain.set_head(built.hash, built.hash, built.hash)
             log.info("sealed block", extra={"block": built.number, "transactions": built.transactions})
             return built
+
+    def charge(self, base_fee_wei: int) -> None:
+        """The base fee of the next block alone; what follows goes on from there."""
+        self.base_fee_wei = base_fee_wei
+        self.pool.block_rules = replace(self.pool.block_rules, base_fee_wei=base_fee_wei)
+        self._wake.set()
 
     def next_attributes(self) -> Attributes:
         """What the next block would have if it were sealed now."""
@@ -140,4 +150,5 @@ class Producer:
             fee_recipient=self.fee_recipient,
             prev_randao=_native.keccak256(parent.hash) if self.prev_randao is None else self.prev_randao,
             gas_limit=self.gas_limit,
+            base_fee_wei=self.base_fee_wei,
         )

@@ -130,6 +130,13 @@ def node_info(state: Unlocked) -> dict[str, Any]:
     }
 
 
+@METHODS.method("hardhat_reset", raises=(errors.Refused,))
+async def hardhat_reset(state: Unlocked, options: dict[str, Any] | None = None) -> bool:
+    """As anvil_reset; hardhat answers true."""
+    await reset(state, options)
+    return True
+
+
 @METHODS.method("anvil_reset", raises=(errors.Refused,))
 async def reset(state: Unlocked, options: dict[str, Any] | None = None) -> None:
     """Back to block 0, with an empty pool and the machine's time. Snapshots are forgotten."""
