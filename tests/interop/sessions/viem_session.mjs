@@ -4,7 +4,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { FEES, GWEI, SLOT_0, fails, refused, step, told, until } from "./steps.mjs";
 
 const chain = defineChain({ id: 31337, name: "dev", nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 }, rpcUrls: { default: { http: [told.url] } } });
-const common = { chain, transport: http(told.url), pollingInterval: 20, cacheTime: 0 };
+const common = { chain, transport: http(told.url, { timeout: 90_000 }), pollingInterval: 20, cacheTime: 0 };
 const reader = createPublicClient(common);
 const wallet = createWalletClient(common);
 const lever = createTestClient({ ...common, mode: "anvil" });
