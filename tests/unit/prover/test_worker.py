@@ -23,7 +23,7 @@ from ethrex_prover.worker import Drain, Settings, Worker
 from unit.prover.standin import Executor
 from unit.rollup.coordinator.served import DOMAIN, KEY, ME, PROVER, RIVAL, STRANGER, Served, serving
 
-SHORT = CoordinatorSettings(lease_ms=400, heartbeat_ms=100, retry_ms=1, retry_most_ms=1)
+SHORT = CoordinatorSettings(lease_ms=3000, heartbeat_ms=100, retry_ms=1, retry_most_ms=1)
 LIMIT_SECONDS = 20
 
 
@@ -121,7 +121,7 @@ async def test_heartbeats_go_on_while_a_batch_is_executed(served: Served) -> Non
         running.executor.hold()
         await until(running.executor.began.is_set)
         before = job(served).lease
-        await until(lambda: (job(served).lease or before).until_ms > before.until_ms + 3 * SHORT.lease_ms)  # type: ignore[union-attr]
+        await until(lambda: (job(served).lease or before).until_ms > before.until_ms + 3 * SHORT.heartbeat_ms)  # type: ignore[union-attr]
 
         assert await served.lease("rival", RIVAL) is None
         running.executor.go_on.set()

@@ -29,7 +29,7 @@ async def nodes(l1: l1_process.L1) -> AsyncIterator[list[Proxy]]:
 @pytest.fixture
 async def asking(nodes: list[Proxy]) -> AsyncIterator[L1Client]:
     urls = tuple(node.url for node in nodes)
-    opened = await L1Client.open(Settings(urls=urls, timeout_seconds=1, logs_per_request=2))
+    opened = await L1Client.open(Settings(urls=urls, timeout_seconds=3, logs_per_request=2))
     yield opened
     await opened.close()
 

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from unit.rollup import l1_process
 from unit.rollup.conftest import KEYS
 
@@ -50,6 +52,7 @@ class Weather:
                 self._l1.mine()
 
 
+@pytest.mark.timeout(300)
 def test_every_action_is_mined_once(tmp_path: Path) -> None:
     choice = random.Random(SEED)
     with l1_process.dev_chain() as l1:
