@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 import pytest
-
 from unit.rollup import l1_process
 from unit.rollup.conftest import KEYS
 

@@ -389,6 +389,20 @@ async def test_an_empty_account_is_named_and_tried_again(bench: Bench) -> None:
     assert bench.l1.balance(TARGET) == 1
 
 
+async def test_an_account_that_runs_low_is_warned_of_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.restarted(low_balance_wei=10**18)
+    await bench.outbox.record("commit/1", call())
+    await bench.outbox.round()
+    assert "runs low" not in caplog.text
+    bench.l1.ask("anvil_setBalance", "0x" + KEY.address.hex(), hex(10**18 - 1))
+
+    for _ in range(3):
+        await bench.outbox.round()
+
+    assert [record.message for record in caplog.records].count("the account on L1 runs low") == 1
+    assert bench.outbox.balance_wei == 10**18 - 1
+
+
 async def test_blobs_and_plain_actions_take_turns(bench: Bench) -> None:
     await bench.outbox.record("commit/1", call(1, blobs=(BLOB,)))
     await bench.outbox.record("verify/1", call(10))

@@ -55,6 +55,7 @@ class Outbox:
         self.steps: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.stolen_nonces = 0
+        self.balance_wei: int | None = None
         self._store = store
         self._client = client
         self._signer = signer
@@ -129,6 +130,7 @@ class Outbox:
             entries = self.open_entries()
             if not entries:
                 return []
+            self._note_balance(await self._client.balance(self._signer.address))
             view = await self._look(entries)
             for entry, step in plan.plan(entries, view, self._settings):
                 self.steps[type(step).__name__] += 1
@@ -145,6 +147,16 @@ class Outbox:
                 self.refusals[type(error).__name__] += 1
                 log.warning("the outbox could not do its round", extra={"reason": str(error)})
             await asyncio.sleep(every_seconds)
+
+    def _note_balance(self, balance_wei: int) -> None:
+        """Warn when it falls below the setting, not each time that it is below."""
+        low = self._settings.low_balance_wei
+        was_low, self.balance_wei = self.balance_wei is not None and self.balance_wei < low, balance_wei
+        if balance_wei < low and not was_low:
+            account = self._signer.address
+            log.warning(
+                "the account on L1 runs low", extra={"account": account, "wei": balance_wei, "warned_below": low}
+            )
 
     # what the L1 says
 
@@ -283,6 +295,9 @@ class Outbox:
         yield metrics.gauges("outbox_open", "Actions on L1 that are not final", "status", every)
         yield metrics.counters("outbox_steps", "What was done about actions on L1", "step", dict(self.steps))
         yield metrics.counters("outbox_refusals", "What L1 nodes said no to", "reason", dict(self.refusals))
+        account = "0x" + self._signer.address.hex()
+        balances = {} if self.balance_wei is None else {account: float(self.balance_wei)}
+        yield metrics.gauges("outbox_balance_wei", "What the account on L1 has, as seen last", "account", balances)
         yield metrics.counter("outbox_stolen_nonces", "Nonces that a foreign transaction took", self.stolen_nonces)
 
 
