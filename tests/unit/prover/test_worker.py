@@ -24,7 +24,7 @@ from unit.prover.standin import Executor
 from unit.rollup.coordinator.served import DOMAIN, KEY, ME, PROVER, RIVAL, STRANGER, Served, serving
 
 SHORT = CoordinatorSettings(lease_ms=3000, heartbeat_ms=100, retry_ms=1, retry_most_ms=1)
-LIMIT_SECONDS = 20
+LIMIT_SECONDS = 60
 
 
 @pytest.fixture
