@@ -18,7 +18,6 @@ interface Vm {
     function assume(bool condition) external pure;
     function blobBaseFee(uint256 fee) external;
     function blobhashes(bytes32[] calldata hashes) external;
-    function bound(uint256 value, uint256 min, uint256 max) external view returns (uint256);
     function chainId(uint256 id) external;
     function cool(address target) external;
     function deal(address account, uint256 balance) external;
