@@ -26,6 +26,7 @@ PUBLISHED: Final = (
     "AttestedVerifier",
     "CommonBridge",
     "CommonBridgeL2",
+    "DataCommittee",
     "ERC1967Proxy",
     "ERC20L2",
     "FeeTokenPricer",

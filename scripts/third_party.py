@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 HEAD: Final = """\
 # Third-party software
 
-Made by `make docs` from `requirements.lock` and `node/native/Cargo.lock`. The project itself is under Apache-2.0 (`LICENSE`).
+Made by `make docs` from `requirements.lock`, `node/native/Cargo.lock` and `contracts/package-lock.json`. The project itself is under Apache-2.0 (`LICENSE`).
 """
 # What may be linked into or shipped beside Apache-2.0 code. LGPL and MPL: used unchanged, as libraries of their own.
 COMPATIBLE: Final = re.compile(
@@ -37,7 +37,8 @@ class Incompatible(Exception):
 def page() -> str:
     python = list(_table("Python", _python()))
     rust = list(_table("Rust", _crates()))
-    return "\n".join([HEAD, *python, *rust]).rstrip() + "\n"
+    solidity = list(_table("Solidity, in the contracts' code", _libraries()))
+    return "\n".join([HEAD, *python, *rust, *solidity]).rstrip() + "\n"
 
 
 Row = tuple[str, str, str]  # name, version, licence
@@ -74,3 +75,11 @@ def _crates() -> Iterator[Row]:
     for package in listed["packages"]:
         if package["source"] is not None:
             yield package["name"], package["version"], package["license"] or "unknown"
+
+
+def _libraries() -> Iterator[Row]:
+    """What is compiled into the contracts; compiler and forge only make them."""
+    lock = json.loads((ROOT / "contracts/package-lock.json").read_text(encoding="utf-8"))
+    for path, package in lock["packages"].items():
+        if path.startswith("node_modules/@openzeppelin/"):
+            yield path.removeprefix("node_modules/"), package["version"], package["license"]

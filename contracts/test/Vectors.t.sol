@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.26;
 
+import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 import {ICommonBridge} from "../src/interfaces/ICommonBridge.sol";
@@ -123,6 +124,24 @@ contract VectorsTest is Test {
             );
         }
         _hold("data.json", all);
+    }
+
+    /// By the deterministic deployment proxy, which takes salt ‖ creation code.
+    function test_create2_addresses() public {
+        address deployer = 0x4e59b44847b379578588920cA78FbF26c0B4956C;
+        string memory all;
+        for (uint256 i = 0; i < CASES; ++i) {
+            (bytes32 salt, bytes32 codeHash) = (bytes32(_word(i, 0)), keccak256(abi.encode(_word(i, 1))));
+            all = _item(
+                all,
+                _object(
+                    string.concat(_field("deployer", deployer), ",", _field("salt", salt)),
+                    _field("creationCodeHash", codeHash),
+                    _field("address", Create2.computeAddress(salt, codeHash, deployer))
+                )
+            );
+        }
+        _hold("create2.json", all);
     }
 
     function test_attestations_of_the_provers() public {
