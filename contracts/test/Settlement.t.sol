@@ -4,6 +4,7 @@ pragma solidity ^0.8.26;
 import {IOnChainProposer} from "../src/interfaces/IOnChainProposer.sol";
 import {IVerifierRegistry} from "../src/interfaces/IVerifierRegistry.sol";
 import {Batch, BlobOpening, Proof} from "../src/interfaces/Types.sol";
+import {Batches} from "../src/libraries/Batches.sol";
 import {Kinds} from "../src/libraries/Kinds.sol";
 import {World} from "./support/World.sol";
 
@@ -118,6 +119,28 @@ contract VerifyTest is World {
             proofs[i] = proven(batches[i]);
             last = batches[i];
         }
+    }
+}
+
+contract HashTest is World {
+    using Batches for Batch;
+
+    function testFuzz_a_batch_hashed_as_it_lies_has_its_hash(Batch calldata batch) public pure {
+        vm.assertEq(batch.hashAsItLies(), keccak256(abi.encode(batch)));
+    }
+
+    function testFuzz_every_bit_of_a_batch_is_in_its_hash(Batch calldata batch, uint256 bit) public view {
+        bytes memory changed = abi.encode(batch);
+        bit %= 8 * changed.length;
+        changed[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
+        (bool read, bytes memory answer) =
+            address(this).staticcall(abi.encodePacked(this.hashOfCallData.selector, changed));
+
+        vm.assertTrue(!read || abi.decode(answer, (bytes32)) != batch.hashAsItLies());
+    }
+
+    function hashOfCallData(Batch calldata batch) external pure returns (bytes32) {
+        return batch.hash();
     }
 }
 
@@ -256,6 +279,17 @@ contract StandstillTest is World {
         commit(next(last));
 
         vm.assertEq(proposer.freezeOpensAt(CHAIN), block.timestamp + 2 * TAKEOVER_DELAY);
+    }
+
+    function test_a_chain_without_a_policy_can_be_frozen() public {
+        register(parameters(7));
+        vm.prank(ALICE);
+        bridge.deposit{value: 1}(7, ALICE);
+        vm.warp(block.timestamp + TAKEOVER_DELAY);
+
+        proposer.freeze(7);
+
+        vm.assertTrue(proposer.chainStatus(7).frozen);
     }
 
     function test_a_pause_blocks_deposits_and_commits_and_ends_by_itself() public {

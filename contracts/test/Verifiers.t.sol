@@ -55,6 +55,17 @@ contract PolicyTest is World {
         vm.assertEq(claimableAt, block.timestamp);
     }
 
+    function test_a_zk_proof_frees_no_batch_before_the_one_that_it_builds_on() public {
+        setPolicy(CHAIN, IVerifierRegistry.Policy(Kinds.bit(Kinds.ATTESTED), 1, false, EXECUTION_DELAY));
+        settle(0);
+        Batch memory batch = _commitMixed();
+
+        proposer.verifyBatches(CHAIN, one(batch), one(_both(batch)));
+
+        (, uint64 claimableAt) = proposer.messagesRoot(CHAIN, 2);
+        vm.assertEq(claimableAt, block.timestamp + EXECUTION_DELAY);
+    }
+
     function test_the_policy_is_that_of_the_commit() public {
         Batch memory batch = _commitMixed();
         setPolicy(CHAIN, IVerifierRegistry.Policy(Kinds.bit(Kinds.SP1), 1, true, 0));
