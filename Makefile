@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors conformance-py-evm interop clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors conformance-py-evm interop faults clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -26,8 +26,13 @@ test-native:
 test-python:
 	@echo "== pytest"
 	@$(PYTHON) -m pytest --quiet
+	@echo "== faults, a sample"
+	@$(PYTHON) -m pytest --quiet tests/faults
 	@echo "== conformance sample"
 	@$(PYTHON) scripts/play_suites.py
+
+faults: setup ## the whole count of kills, power cuts and malformed input over the real process (15 minutes)
+	@FAULT_KILLS=110 FAULT_CUTS=150 FAULT_CASES=12000 $(PYTHON) -m pytest --quiet tests/faults
 
 conformance: setup ## every case of the official suites that lie beside the checkout (some minutes)
 	@$(PYTHON) scripts/play_suites.py --all
