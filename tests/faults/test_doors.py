@@ -41,8 +41,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> story.Story:
 def node(tmp_path_factory: pytest.TempPathFactory, told: story.Story) -> Iterator[process.Process]:
     folder = tmp_path_factory.mktemp("node")
     (folder / "genesis.json").write_bytes(told.genesis)
-    # A request that never ends is closed after a second: what a wrong length asks for shall not hold up the test.
-    flags = ("--ws.enabled", "--rpc.idle-timeout", "1", "--rpc.max-body", "1000000", "--rpc.max-message", "1000000")
+    # A request that never ends is closed after five seconds: what a wrong length asks for shall not hold up the test.
+    flags = ("--ws.enabled", "--rpc.idle-timeout", "5", "--rpc.max-body", "1000000", "--rpc.max-message", "1000000")
     running = process.Process(folder / "data", folder / "genesis.json", flags).start()
     story.make_head(running.engine, told, told.heads[0])
     yield running
@@ -70,7 +70,7 @@ class Doors:
 
     def wire(self, dice: random.Random) -> str:
         body = malform.call(dice, ["eth_blockNumber"])
-        answer = self._talk(malform.http(dice, self.http.netloc, body), last=dice.random() < 0.97)
+        answer = self._talk(malform.http(dice, self.http.netloc, body), last=dice.random() < 0.998)
         if not answer:
             return "closed"
         status, _ = _parts(answer)
@@ -84,7 +84,7 @@ class Doors:
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
         )
         close = b"\x88\x80\0\0\0\0"
-        answer = self._talk(malform.frames(dice, self.methods) + close, hello=head.encode(), last=dice.random() < 0.97)
+        answer = self._talk(malform.frames(dice, self.methods) + close, hello=head.encode(), last=dice.random() < 0.998)
         assert str(INTERNAL_ERROR).encode() not in answer, answer[:500]
         return "101"
 

@@ -53,7 +53,9 @@ impl Drop for Lock {
 
 /// Become the one writer.
 pub(crate) fn lock(path: &Path) -> Result<Lock, StateError> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK_FILE))?;
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).write(true).create(true).truncate(false).open(path.join(LOCK_FILE));
+    let mut file = opened.map_err(|error| unwritable(path, error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -101,9 +101,12 @@ class Chain:
         return told
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Run native work on the writer's thread, in order of arrival."""
+        """Run native work on the writer's thread, in order of arrival. Raises `StorageFailed`."""
         async with self._order:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+            except _native.StorageError as error:
+                raise errors.StorageFailed(*error.args) from None
 
     def close(self) -> None:
         self._writer.shutdown(wait=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ethrex_node import _native
+from ethrex_node import _native, chain
 from ethrex_node.cli import database, run, transfer, verification
 from ethrex_node.config import errors, nearest, settings
 from ethrex_node.engine import jwt
@@ -18,6 +18,7 @@ from ethrex_node.verify import VerifyError
 OURS = (
     errors.ConfigError,
     _native.NativeError,
+    chain.StorageFailed,
     jwt.BadSecret,
     tracing.TracingUnavailable,
     workers.StartFailed,

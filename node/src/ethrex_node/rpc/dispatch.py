@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any, Final
 
+from ethrex_node.chain import StorageFailed
 from ethrex_node.rpc import errors, pace, parts, settings, stats, table, wire
 
 log = logging.getLogger(__name__)
@@ -314,9 +315,15 @@ class Dispatcher:
 
 
 def known(error: Exception, method: str) -> errors.RpcError:
-    """What the caller is told. Only an RpcError was meant for him; anything else is a defect: logged, not shown."""
+    """
+    What the caller is told. Only an RpcError was meant for him, and what the disk refused; anything else is a defect:
+    logged, not shown.
+    """
     if isinstance(error, errors.RpcError):
         return error
+    if isinstance(error, StorageFailed):
+        log.error("%s: %s", method, error)
+        return errors.Internal(str(error))
     log.error("%s failed", method, exc_info=error)
     return errors.Internal()
 
