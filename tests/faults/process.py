@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -79,6 +79,14 @@ class Process:
     def ask(self, method: str, *params: Any) -> Any:
         return self._call(self.urls["JSON-RPC"], method, params, {})
 
+    def batch(self, method: str, calls: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        """The whole answers, errors too."""
+        body = [
+            {"jsonrpc": "2.0", "id": at, "method": method, "params": list(params)} for at, params in enumerate(calls)
+        ]
+        told: list[dict[str, Any]] = self._post(self.urls["JSON-RPC"], body, {})
+        return told
+
     def engine(self, method: str, *params: Any) -> Any:
         token = jwt.sign(self.secret, time.time())
         return self._call(self.urls["Engine"], method, params, {"Authorization": f"Bearer {token}"})
@@ -107,13 +115,17 @@ class Process:
             self.process.stdout.close()
 
     def _call(self, url: str, method: str, params: Any, headers: dict[str, str]) -> Any:
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                told = json.load(answer)
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Gone(str(error)) from error
+        told = self._post(url, {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}, headers)
         if "error" in told:
             raise Refused(f"{method}: {told['error']}")
         return told["result"]
+
+    def _post(self, url: str, body: Any, headers: dict[str, str]) -> Any:
+        request = urllib.request.Request(
+            url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+                return json.load(answer)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Gone(str(error)) from error

@@ -6,6 +6,7 @@ while faults strike. Built once by the real core; every state in it can be told 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -107,18 +108,36 @@ def _grow(chain: _native.Chain, blocks: dict[str, Block], parent: str, number: i
     sender = KEYS[0].key
     raw = [signed(sender, nonce + at, recipient(number, branch, at), 1 + at) for at in range(TRANSFERS)]
     raw.append(signed(sender, nonce + TRANSFERS, CLOCK))
+    return block(chain, blocks, parent, number, timestamp, raw)
+
+
+def empty(chain: _native.Chain, blocks: dict[str, Block], parent: str, number: int, fees_to: bytes) -> str:
+    """A block without transactions, told from its siblings by whom it pays."""
+    return block(chain, blocks, parent, number, 1 + 12 * number, [], fees_to)
+
+
+def block(
+    chain: _native.Chain,
+    blocks: dict[str, Block],
+    parent: str,
+    number: int,
+    timestamp: int,
+    raw: Sequence[bytes],
+    fees_to: bytes = FEES_TO,
+) -> str:
+    """Build on `parent` and note it in `blocks`."""
     candidates = [one for one in _native.admit_transactions(raw) if isinstance(one, _native.Transaction)]
     built = chain.build(
         bytes.fromhex(parent[2:]),
         candidates,
         timestamp=timestamp,
-        fee_recipient=FEES_TO,
+        fee_recipient=fees_to,
         prev_randao=bytes(32),
         withdrawals=[],
         parent_beacon_root=bytes(32),
         gas_limit=60_000_000,
     )
-    assert built.transactions == TRANSFERS + 1
+    assert built.transactions == len(raw)
     payload = json.loads(_native.block_to_payload(built.block, 3))
     made = Block(number, "0x" + built.hash.hex(), parent, timestamp, built.block, payload)
     blocks[made.hash] = made
@@ -167,9 +186,17 @@ def state_root(ask: Any, story: Story, head: str) -> str:
 
 def make_head(engine: Any, story: Story, head: str) -> None:
     """As a consensus client does: the payloads of the branch that the node may lack, then the fork choice."""
-    for block in story.path(head)[-3:]:
-        status = engine("engine_newPayloadV4", block.payload, [], ZERO, [])["status"]
-        assert status == "VALID", (block.number, status)
+    send(engine, story.path(head)[-3:])
+    choose(engine, head)
+
+
+def send(engine: Any, blocks: Sequence[Block]) -> None:
+    for one in blocks:
+        status = engine("engine_newPayloadV4", one.payload, [], ZERO, [])["status"]
+        assert status == "VALID", (one.number, status)
+
+
+def choose(engine: Any, head: str) -> None:
     state = {"headBlockHash": head, "safeBlockHash": ZERO, "finalizedBlockHash": ZERO}
     answer = engine("engine_forkchoiceUpdatedV3", state)
     assert answer["payloadStatus"]["status"] == "VALID", answer

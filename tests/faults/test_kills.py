@@ -11,13 +11,12 @@ import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from faults import disk, process, story
+from faults import disk, load, process, story
 
 KILLS = int(os.environ.get("FAULT_KILLS", "6"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
@@ -84,40 +83,6 @@ class Driver:
         self.promised = self.awaited = head
 
 
-class Readers:
-    """RPC load from a thread of its own, until the process is gone."""
-
-    def __init__(self, node: process.Process) -> None:
-        self.answers = 0
-        self.wrong: list[Exception] = []
-        self._node = node
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Readers:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            for block in self._turns():
-                self._node.ask("eth_getBalance", "0x" + story.FEES_TO.hex(), block)
-                self._node.ask("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest"})
-                self.answers += 2
-        except process.Gone:
-            pass
-        except process.Refused as error:
-            self.wrong.append(error)
-
-    @staticmethod
-    def _turns() -> Iterator[str]:
-        while True:
-            yield "latest"
-            yield "0x0"
-
-
 class Lives:
     """One data folder through many deaths, and the next one when the story is told."""
 
@@ -145,7 +110,7 @@ class Lives:
             assert not missing, f"the pool lost {len(missing)} of {len(self.driver.kept)}"
             if timer is not None:
                 timer.start()
-            with Readers(node) as readers:
+            with load.Readers(node) as readers:
                 try:
                     self.driver.live(node)
                 finally:
