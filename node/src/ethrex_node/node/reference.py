@@ -46,7 +46,6 @@ ABSENT: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     (("eth_coinbase",), "since the merge the fee recipient comes with each payload; geth has withdrawn it too"),
     (("eth_fillTransaction",), "fills in for a signer in the node; `eth_sendTransaction` of a dev chain does so itself"),
     (("eth_getWork", "eth_submitWork", "eth_hashrate", "eth_mining"), "mining ended with the merge"),
-    (("anvil_dumpState", "anvil_loadState"), "`ethrex db copy` and a data folder (`--datadir`) keep a dev chain's state"),
     (
         ("ots_searchTransactionsBefore", "ots_searchTransactionsAfter"),
         "need an index of the transactions of each address, which this node does not keep",
