@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 from unit.engine import standin
 from unit.engine.conftest import ZERO, Desk, hexed
@@ -142,6 +143,20 @@ def payload(fork: str, **changes: Any) -> dict[str, Any]:
 async def test_what_a_version_does_not_take_is_refused(desk: Desk, method: str, params: list[Any], code: int) -> None:
     assert await desk.code(method, *params) == code
     assert not desk.chain.executed
+
+
+async def test_a_payload_that_is_nested_too_deeply_is_refused(desk: Desk) -> None:
+    deep: list[Any] = []
+    for _ in range(240):
+        deep = [deep]
+    made = standin.payload(desk.chain.genesis, 12)
+    body = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "engine_newPayloadV1", "params": [made]})
+    nested = orjson.dumps(made["extraData"])
+    deeper = b"[" * 40 + orjson.dumps(deep) + b"]" * 40
+
+    answer = desk.dispatcher.answer(body.replace(b'"extraData":' + nested, b'"extraData":' + deeper))
+
+    assert orjson.loads(answer if isinstance(answer, bytes) else await answer)["error"]["code"] == -32602
 
 
 async def test_requests_in_order_are_taken(desk: Desk) -> None:

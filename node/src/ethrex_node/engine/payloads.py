@@ -50,9 +50,10 @@ class NewPayloads:
         """The status of a payload. Raises WrongParams, UnsupportedFork."""
         self._check_version(version, payload, versioned_hashes, beacon_root, requests)
         decoded = None if requests is None else structures.requests(requests)
+        encoded = _encoded(payload)
         try:
             block_hash, block = await asyncio.to_thread(
-                self._codec.payload_to_block, version, orjson.dumps(payload), versioned_hashes, beacon_root, decoded
+                self._codec.payload_to_block, version, encoded, versioned_hashes, beacon_root, decoded
             )
         except parts.PayloadInvalid as error:
             return _no_block(version, error)
@@ -120,6 +121,14 @@ class NewPayloads:
         _require(version < 4 or requests is not None, "nil executionRequests post-prague")
         if fork not in FORKS[version]:
             raise errors.UnsupportedFork(f"newPayloadV{version} is not for {fork} payloads")
+
+
+def _encoded(payload: dict[str, Any]) -> bytes:
+    """For the native core. What was read may be nested more deeply than can be written. Raises WrongParams."""
+    try:
+        return orjson.dumps(payload)
+    except TypeError as error:
+        raise errors.WrongParams(f"payload: {error}") from error
 
 
 def _no_block(version: int, error: parts.PayloadInvalid) -> structures.Status:
