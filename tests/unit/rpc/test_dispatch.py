@@ -194,6 +194,21 @@ async def test_an_answer_that_takes_too_long_is_given_up(stand: Stand, batch: bo
     assert answer == ([expected, expected] if batch else expected)
 
 
+async def test_each_door_has_its_own_time(stand: Stand) -> None:
+    stand.pool.delay_seconds = 0.3
+    call = rpc("eth_sendRawTransaction", "0x" + "22" * 21)
+    hurried, patient = (
+        stand.service.dispatcher(EVERYTHING, limits=Limits(answer_seconds=seconds)) for seconds in (0.05, 30)
+    )
+
+    late, good = [
+        await answer for answer in (hurried.answer(call), patient.answer(call)) if not isinstance(answer, bytes)
+    ]
+
+    assert orjson.loads(late) == failure(-32002, "request timed out", 1)
+    assert "result" in orjson.loads(good)
+
+
 @pytest.mark.parametrize("stand", [Limits(heavy_waiting=2)], indirect=True)
 async def test_too_many_heavy_calls_are_refused(stand: Stand) -> None:
     stand.reader.release.clear()

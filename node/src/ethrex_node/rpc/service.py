@@ -82,17 +82,20 @@ class Service:
         self._servers: list[server.Server | ipc.SocketServer] = []
         self._namespaces: set[str] = set()
 
-    def dispatcher(self, namespaces: Sequence[str], extra: Sequence[str] = ()) -> dispatch.Dispatcher:
+    def dispatcher(
+        self, namespaces: Sequence[str], extra: Sequence[str] = (), limits: settings.Limits | None = None
+    ) -> dispatch.Dispatcher:
         """A view of the table for one door: whole namespaces and single methods beside them."""
         self._namespaces.update(namespaces)
-        return self._view(self.table.served(namespaces, (*settings.ALWAYS_SERVED, *extra)))
+        served = self.table.served(namespaces, (*settings.ALWAYS_SERVED, *extra))
+        return self._view(served, limits or self.limits)
 
-    def _view(self, served: frozenset[str]) -> dispatch.Dispatcher:
+    def _view(self, served: frozenset[str], limits: settings.Limits) -> dispatch.Dispatcher:
         return dispatch.Dispatcher(
             self.table,
             self.reader,
             served,
-            self.limits,
+            limits,
             counters=self.stats,
             threads=self._threads,
             pending=self._pending,
@@ -111,14 +114,15 @@ class Service:
         authorize: server.Authorize | None = None,
     ) -> server.Server:
         """Open a door. Raises OSError where the address is taken."""
-        door = server.Server(self.dispatcher(rules.namespaces, extra), rules, pages=pages, authorize=authorize)
+        served = self.dispatcher(rules.namespaces, extra, rules.limits)
+        door = server.Server(served, rules, pages=pages, authorize=authorize)
         await door.start()
         self._servers.append(door)
         return door
 
     async def listen_socket(self, path: Path) -> ipc.SocketServer:
         """Open the IPC door, which serves every namespace. Raises OSError where it cannot be bound."""
-        served = self._view(self.table.served(self.table.namespaces()))
+        served = self._view(self.table.served(self.table.namespaces()), self.limits)
         door = ipc.SocketServer(path, served, self.limits)
         await door.start()
         self._servers.append(door)
