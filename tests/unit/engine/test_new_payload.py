@@ -159,6 +159,13 @@ async def test_a_payload_that_is_nested_too_deeply_is_refused(desk: Desk) -> Non
     assert orjson.loads(answer if isinstance(answer, bytes) else await answer)["error"]["code"] == -32602
 
 
+@pytest.mark.parametrize("timestamp", ["0x1" + "0" * 16, "0x" + "f" * 64, None, 7, "0x01"])
+async def test_a_timestamp_that_is_none_is_refused(desk: Desk, timestamp: Any) -> None:
+    made = standin.payload(desk.chain.genesis, 3012) | {"timestamp": timestamp}
+
+    assert await desk.code("engine_newPayloadV4", made, [], ZERO, []) == -32602
+
+
 async def test_requests_in_order_are_taken(desk: Desk) -> None:
     made = standin.payload(desk.chain.genesis, 3012)
     answer = await desk.result("engine_newPayloadV4", made, [], ZERO, ["0x0001", "0x0201"])

@@ -121,7 +121,15 @@ pub fn parse_bytes(text: &str) -> Result<Vec<u8>, &'static str> {
     if digits.len() % 2 == 1 {
         return Err("hex string of odd length");
     }
-    hex::decode(digits).map_err(|_| "invalid hex string")
+    decode(digits).ok_or("invalid hex string")
+}
+
+/// Digits only: the library would take a second prefix.
+pub fn decode(digits: &str) -> Option<Vec<u8>> {
+    if digits.starts_with("0x") || digits.starts_with("0X") {
+        return None;
+    }
+    hex::decode(digits).ok()
 }
 
 /// Bytes of one length. That a length is wrong geth says without naming the type twice.
@@ -233,6 +241,14 @@ mod tests {
 
         assert_eq!(params.required::<Address>(1).unwrap_err().message, "missing value for required argument 1");
         assert_eq!(params.optional::<Address>(1).unwrap(), None);
+    }
+
+    #[test]
+    fn one_prefix_is_enough() {
+        assert_eq!(parse_bytes("0x0102"), Ok(vec![1, 2]));
+        for text in ["0x0x", "0x0x01", "0x0X01", "0X0x"] {
+            assert_eq!(parse_bytes(text), Err("invalid hex string"), "{text}");
+        }
     }
 
     #[test]

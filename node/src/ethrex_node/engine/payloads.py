@@ -103,9 +103,9 @@ class NewPayloads:
             _require(not given, f"{', '.join(sorted(given))} not supported in V1")
             return
         try:
-            fork = self._chain.fork(params.quantity(payload.get("timestamp")))
+            fork = self._chain.fork(structures.number(payload, "timestamp"))
         except ValueError as error:
-            raise errors.WrongParams(f"timestamp: {error}") from error
+            raise errors.WrongParams(str(error)) from error
         if version == 2:
             _require("blobGasUsed" not in given, "non-nil blobGasUsed pre-cancun")
             _require("excessBlobGas" not in given, "non-nil excessBlobGas pre-cancun")

@@ -57,7 +57,7 @@ def attributes(value: Any) -> parts.Attributes:
     fields = params.mapping(value)
     withdrawals, root = fields.get("withdrawals"), fields.get("parentBeaconBlockRoot")
     return parts.Attributes(
-        timestamp=_number(fields, "timestamp"),
+        timestamp=number(fields, "timestamp"),
         prev_randao=_field(fields, "prevRandao", 32),
         fee_recipient=_field(fields, "suggestedFeeRecipient", 20),
         withdrawals=None if withdrawals is None else tuple(map(_withdrawal, params.array(withdrawals))),
@@ -87,10 +87,10 @@ def requests(values: list[Any]) -> list[bytes]:
 def _withdrawal(value: Any) -> parts.Withdrawal:
     fields = params.mapping(value)
     return parts.Withdrawal(
-        index=_number(fields, "index"),
-        validator=_number(fields, "validatorIndex"),
+        index=number(fields, "index"),
+        validator=number(fields, "validatorIndex"),
         address=_field(fields, "address", 20),
-        amount=_number(fields, "amount"),
+        amount=number(fields, "amount"),
     )
 
 
@@ -103,16 +103,17 @@ def _field(fields: dict[str, Any], name: str, size: int) -> bytes:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _number(fields: dict[str, Any], name: str) -> int:
+def number(fields: dict[str, Any], name: str) -> int:
+    """A member that has to be there, of 64 bits. Raises ValueError."""
     if fields.get(name) is None:
         raise ValueError(f"missing required field '{name}'")
     try:
-        number = params.quantity(fields[name])
+        value = params.quantity(fields[name])
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-    if number >= U64:
+    if value >= U64:
         raise ValueError(f"{name}: above 64 bits")
-    return number
+    return value
 
 
 params.register(ForkchoiceState, forkchoice_state)

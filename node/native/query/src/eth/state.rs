@@ -1,6 +1,6 @@
 //! Accounts: balance, nonce, code, storage, at any block.
 
-use alloy_primitives::{Address, B256, U256, hex};
+use alloy_primitives::{Address, B256, U256};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -85,7 +85,7 @@ pub fn storage_key(context: &Context, text: &str) -> Result<(B256, usize), RpcEr
     if even.len() > 64 {
         return Err(refuse("storage key too long (want at most 32 bytes)"));
     }
-    let bytes = hex::decode(even).map_err(|_| refuse("invalid hex in storage key"))?;
+    let bytes = params::decode(&even).ok_or_else(|| refuse("invalid hex in storage key"))?;
     Ok((B256::left_padding_from(&bytes), bytes.len()))
 }
 
