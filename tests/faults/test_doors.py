@@ -23,7 +23,7 @@ import pytest
 
 from faults import malform, process, story
 
-CASES = int(os.environ.get("FAULT_CASES", "1200"))
+CASES = int(os.environ.get("FAULT_CASES", "12000"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 GROWTH_BYTES = 96 << 20
 STALL_SECONDS = 1.0  # what the node's own monitor may have seen, on a machine that does other work too
