@@ -2,7 +2,7 @@
 Malformed input at every door of the running process: each case gets a proper answer, the process lives, its memory,
 open files and loop are as before.
 
-FAULT_CASES says how many (`make faults`: 12,000).
+FAULT_CASES says how many, FAULT_SEED which.
 """
 
 from __future__ import annotations
