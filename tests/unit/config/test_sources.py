@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ethrex_node.config import contradictions, errors, settings, sources
+from ethrex_node.config import contradictions, errors, options, settings, sources
 
 
 def file(folder: Path, text: str) -> Path:
@@ -60,7 +60,7 @@ def test_a_dev_chain_has_defaults_of_its_own_and_they_yield() -> None:
 
 
 @pytest.mark.parametrize("option", settings.OPTIONS, ids=lambda option: option.name)
-def test_every_option_has_a_twin_in_the_environment(option: settings.Option) -> None:
+def test_every_option_has_a_twin_in_the_environment(option: options.Option) -> None:
     samples: dict[type, str] = {str: "text", int: "7", float: "1", bool: "true", Path: "/x", tuple: "a,b"}
     raw = option.choices[-1] if option.choices else samples[option.kind]
     raw = str(int(max(float(raw), option.low or 0))) if option.kind in (int, float) else raw

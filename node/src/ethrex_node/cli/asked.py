@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from ethrex_node.config import contradictions, networks, settings, sources
+from ethrex_node.config import contradictions, networks, options, settings, sources
 
 CHAIN: Final = "chain"  # the database's folder in a data folder
 
 
-def told(given: dict[str, Any]) -> sources.Told:
-    """All settings, from flags, environment and file. Raises `SettingsInvalid`, for contradictions too."""
+def told(given: dict[str, Any], more: Sequence[options.Table[Any]] = ()) -> sources.Told:
+    """
+    All settings, from flags, environment and file, those of `more` tables too. Raises `SettingsInvalid`, for
+    contradictions too.
+    """
     flags = dict(given)
     file = flags.pop("config_file", None)
-    by_dest = {option.dest: option.name for option in settings.OPTIONS}
+    by_dest = {option.dest: option.name for table in (settings.TABLE, *more) for option in table.options}
     named = {by_dest[dest]: value for dest, value in flags.items()}
-    everything = sources.resolve(named, os.environ, Path(file) if file else None)
+    everything = sources.resolve(named, os.environ, Path(file) if file else None, more)
     contradictions.check(everything)
     return everything
 

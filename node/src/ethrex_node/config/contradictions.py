@@ -18,6 +18,7 @@ Check = Callable[[Settings, Given], Iterator[str]]
 
 NAMESPACES: Final = (
     "eth", "net", "web3", "debug", "txpool", "admin", "trace", "ots", "testing", "dev", "anvil", "evm", "hardhat", "rpc",
+    "ethrex",
 )  # fmt: skip
 EVERY: Final = "all"  # the word for every namespace but the engine's
 DEV_NAMESPACES: Final = frozenset({"dev", "anvil", "evm", "hardhat"})

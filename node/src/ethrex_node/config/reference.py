@@ -1,12 +1,12 @@
-"""The reference page of the options, from the one table of them."""
+"""The reference page of the options, from the tables of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ethrex_node.config import settings
+from ethrex_node.config import options, settings
 
 HEAD = """\
 # Options of `ethrex`
@@ -20,20 +20,24 @@ Lists are separated by commas. A switch is turned off by `--no-` before its name
 
 
 def page() -> str:
-    """Markdown."""
-    return "\n".join([HEAD, *_sections()]).rstrip() + "\n"
+    """The node's options, as Markdown."""
+    return page_of(HEAD, settings.OPTIONS)
 
 
-def _sections() -> Iterator[str]:
+def page_of(head: str, rows: Sequence[options.Option]) -> str:
+    return "\n".join([head, *_sections(rows)]).rstrip() + "\n"
+
+
+def _sections(rows: Sequence[options.Option]) -> Iterator[str]:
     section = ""
-    for option in settings.OPTIONS:
+    for option in rows:
         if option.section != section:
             section = option.section
             yield f"\n## {section}\n\n| flag | environment | default | meaning |\n|---|---|---|---|"
         yield f"| `{option.flag}` | `{option.variable}` | {_default(option)} | {_meaning(option)} |"
 
 
-def _default(option: settings.Option) -> str:
+def _default(option: options.Option) -> str:
     shown = _value(option.default)
     return shown if option.dev == option.default else f"{shown}; with `--dev` {_value(option.dev)}"
 
@@ -48,7 +52,7 @@ def _value(value: Any) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value.as_posix() if isinstance(value, Path) else value}`"
 
 
-def _meaning(option: settings.Option) -> str:
+def _meaning(option: options.Option) -> str:
     parts = [option.help]
     if option.choices:
         parts.append("one of " + ", ".join(f"`{choice}`" for choice in option.choices))

@@ -7,13 +7,15 @@ A value keeps its origin, so that a message names the flag, the variable or the 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from ethrex_node.config import errors, settings
+from ethrex_node.config import errors, options, settings
 from ethrex_node.config.nearest import hint, nearest
+
+T = TypeVar("T")
 
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -28,42 +30,63 @@ class Told:
     settings: settings.Settings
     given: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    more: Mapping[type[Any], Any] = field(default_factory=dict)
+
+    def of(self, kind: type[T]) -> T:
+        """Settings of one of the further tables that `resolve` was given."""
+        found: T = self.more[kind]
+        return found
 
 
-def resolve(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Told:
-    """`flags` by option name, absent or None where not given. Raises `SettingsInvalid`."""
+Layer = Iterator[tuple[options.Option, Any, str]]
+Known = Mapping[str, options.Option]
+
+
+def resolve(
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    file: Path | None = None,
+    more: Sequence[options.Table[Any]] = (),
+) -> Told:
+    """`flags` by option name, absent or None where not given; `more` are tables beside the node's. Raises `SettingsInvalid`."""
+    tables = (settings.TABLE, *more)
+    known = {option.name: option for table in tables for option in table.options}
     values: dict[str, Any] = {}
     given: dict[str, str] = {}
     path = file or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
-    layers = [_from_file(path) if path else iter(()), _from_environment(environment), _from_flags(flags)]
+    layers = [
+        _from_file(path, known) if path else iter(()),
+        _from_environment(environment, known),
+        _from_flags(flags, known),
+    ]
     for layer in layers:
         for option, raw, origin in layer:
-            values[option.dest] = read(option, raw, origin)
+            values[option.name] = read(option, raw, origin)
             given[option.name] = origin
     dev = values.get("dev", settings.BY_NAME["dev"].default)
-    for option in settings.OPTIONS:
-        values.setdefault(option.dest, option.dev if dev else option.default)
-    return Told(settings.Settings(**values), given, tuple(_strangers(environment)))
+    made = {table.kind: _made(table, values, dev=dev) for table in tables}
+    return Told(made.pop(settings.Settings), given, tuple(_strangers(environment, known)), made)
 
 
-Layer = Iterator[tuple[settings.Option, Any, str]]
+def _made(table: options.Table[T], values: Mapping[str, Any], *, dev: bool) -> T:
+    return table.kind(**{one.dest: values.get(one.name, one.dev if dev else one.default) for one in table.options})
 
 
-def _from_flags(flags: Mapping[str, Any]) -> Layer:
+def _from_flags(flags: Mapping[str, Any], known: Known) -> Layer:
     for name, value in flags.items():
         if value is not None:
-            yield settings.BY_NAME[name], value, f"--{name}"
+            yield known[name], value, f"--{name}"
 
 
-def _from_environment(environment: Mapping[str, str]) -> Layer:
-    for option in settings.OPTIONS:
+def _from_environment(environment: Mapping[str, str], known: Known) -> Layer:
+    for option in known.values():
         if option.variable in environment:
             yield option, environment[option.variable], option.variable
 
 
-def _strangers(environment: Mapping[str, str]) -> Iterator[str]:
+def _strangers(environment: Mapping[str, str], options: Known) -> Iterator[str]:
     """Variables like an option's. Others may be the machine's (Kubernetes sets some for each service)."""
-    known = {option.variable for option in settings.OPTIONS} | {CONFIG_VARIABLE}
+    known = {option.variable for option in options.values()} | {CONFIG_VARIABLE}
     for name in environment:
         if name.startswith("ETHREX_") and name not in known:
             likely = nearest(name, known, ALMOST)
@@ -71,34 +94,34 @@ def _strangers(environment: Mapping[str, str]) -> Iterator[str]:
                 yield f"{name} in the environment is no option's; did you mean {likely}?"
 
 
-def _from_file(path: Path) -> Layer:
+def _from_file(path: Path, known: Known) -> Layer:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise errors.SettingsInvalid(f"config file {path}: {error.strerror}", "config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.SettingsInvalid(f"config file {path} is not TOML: {error}", "config") from error
-    for name, value in _flatten(content, ""):
-        option = settings.BY_NAME.get(name)
+    for name, value in _flatten(content, "", known):
+        option = known.get(name)
         if option is None:
-            message = f"config file {path}: no option {name!r}{hint(name, settings.BY_NAME)}"
+            message = f"config file {path}: no option {name!r}{hint(name, known)}"
             raise errors.SettingsInvalid(message, name)
         yield option, value, f"{name} in {path}"
 
 
-def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _flatten(table: Mapping[str, Any], prefix: str, known: Known) -> Iterator[tuple[str, Any]]:
     """``[http] port = 1`` is ``http.port``; ``[dev] enabled = true`` is ``dev``, which has options below it."""
     for key, value in table.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
-            yield from _flatten(value, f"{name}.")
-        elif key == "enabled" and name not in settings.BY_NAME and prefix[:-1] in settings.BY_NAME:
+            yield from _flatten(value, f"{name}.", known)
+        elif key == "enabled" and name not in known and prefix[:-1] in known:
             yield prefix[:-1], value
         else:
             yield name, value
 
 
-def read(option: settings.Option, raw: Any, origin: str) -> Any:
+def read(option: options.Option, raw: Any, origin: str) -> Any:
     """One value from text, or from what TOML has already made of it. Raises `SettingsInvalid`."""
     try:
         value = _READERS[option.kind](raw)
