@@ -124,7 +124,7 @@ contract OnChainProposerCommitTest is World {
     function test_prices_stay_near_what_l1_has_seen() public {
         (uint256 baseFee, uint256 blobBaseFee) = proposer.feeLimits(CHAIN);
         vm.assertEq(baseFee, 4 * block.basefee);
-        vm.assertEq(blobBaseFee, 4 * block.blobbasefee);
+        vm.assertEq(blobBaseFee, 4 * proposer.PRICE_FLOOR());
         Batch memory batch = next(last);
         batch.l1BaseFee = baseFee + 1;
         expectCommitRevert(
@@ -146,6 +146,14 @@ contract OnChainProposerCommitTest is World {
         vm.fee(1 gwei);
         Batch memory batch = next(last);
         batch.l1BaseFee = 30 gwei;
+
+        commit(batch);
+    }
+
+    function test_low_prices_are_not_looked_at() public {
+        vm.fee(7);
+        Batch memory batch = next(last);
+        batch.l1BaseFee = 4 * proposer.PRICE_FLOOR();
 
         commit(batch);
     }

@@ -20,6 +20,8 @@ contract OnChainProposer is IOnChainProposer, OwnableUpgradeable, UUPSUpgradeabl
 
     uint64 public constant MAX_PAUSE = 7 days;
     uint64 public constant MAX_TAKEOVER_DELAY = 14 days;
+    /// A price of L1 up to here is not looked at: an L1 whose fees fell since a batch was sealed takes it even so.
+    uint256 public constant PRICE_FLOOR = 1 gwei;
     uint64 private constant NEVER = type(uint64).max;
 
     struct Chain {
@@ -211,8 +213,8 @@ contract OnChainProposer is IOnChainProposer, OwnableUpgradeable, UUPSUpgradeabl
     }
 
     function _highest(Chain storage chain) private view returns (uint256 baseFee, uint256 blobBaseFee) {
-        baseFee = Math.max(block.basefee, chain.highBaseFee);
-        blobBaseFee = Math.max(block.blobbasefee, chain.highBlobBaseFee);
+        baseFee = Math.max(Math.max(block.basefee, chain.highBaseFee), PRICE_FLOOR);
+        blobBaseFee = Math.max(Math.max(block.blobbasefee, chain.highBlobBaseFee), PRICE_FLOOR);
     }
 
     function _dataHash(Chain storage chain, BlobOpening[] calldata openings, bytes calldata certificate)
