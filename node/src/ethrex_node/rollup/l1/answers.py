@@ -61,6 +61,15 @@ class Market:
     blob_base_fee: int
 
 
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What a call would do. `error` is why it would fail, `data` what it gives or reverts with."""
+
+    gas_used: int
+    data: bytes
+    error: str | None
+
+
 def quantity(value: Any, where: str) -> int:
     """0x and digits."""
     if not isinstance(value, str) or not value.startswith("0x") or len(value) > 66:
@@ -142,3 +151,22 @@ def _object(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise Malformed(f"{where}: {value!r:.80} is not an object")
     return value
+
+
+def simulated(block: Any) -> Simulated:
+    """A block of eth_simulateV1 with one call."""
+    calls = block.get("calls") if isinstance(block, dict) else None
+    if not isinstance(calls, list) or len(calls) != 1 or not isinstance(calls[0], dict):
+        raise Malformed(f"simulation: {block!r:.80} is not a block with a call")
+    (call,) = calls
+    error = call.get("error")
+    reason = None if error is None else str(error.get("message")) if isinstance(error, dict) else str(error)
+    returned = (
+        error["data"] if isinstance(error, dict) and isinstance(error.get("data"), str) else call.get("returnData")
+    )
+    failed = call.get("status") != "0x1"
+    return Simulated(
+        quantity(call.get("gasUsed"), "gasUsed"),
+        data("0x" if returned is None else returned, "returnData"),
+        (reason or "it reverts") if failed else None,
+    )

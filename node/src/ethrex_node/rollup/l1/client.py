@@ -71,6 +71,10 @@ class L1Client:
     async def close(self) -> None:
         await self._session.close()
 
+    @property
+    def logs_per_request(self) -> int:
+        return self._settings.logs_per_request
+
     async def _common_chain(self) -> int:
         found = await self._ask_all("eth_chainId", (), _quantity)
         if len(found) < self.needed:
@@ -163,12 +167,37 @@ class L1Client:
             collected += await self._agree(question, high, "eth_getLogs", (given,), parse)
         return collected
 
-    async def call(self, to: bytes, data: bytes, number: int) -> bytes:
+    async def call(
+        self, to: bytes, data: bytes, number: int, sender: bytes | None = None, blob_hashes: Sequence[bytes] = ()
+    ) -> bytes:
         """eth_call at block `number`. Raises `CallFailed` with the revert's data where all say so."""
-        params = ({"to": _hex(to), "data": _hex(data)}, hex(number))
+        given: dict[str, Any] = {"to": _hex(to), "data": _hex(data)}
+        if sender is not None:
+            given["from"] = _hex(sender)
+        if blob_hashes:
+            given["blobVersionedHashes"] = [_hex(one) for one in blob_hashes]
+        params = (given, hex(number))
         return await self._agree(f"call of 0x{to.hex()} at block {number}", number, "eth_call", params, _data)
 
+    async def code(self, address: bytes, number: int) -> bytes:
+        question = f"code of 0x{address.hex()} at block {number}"
+        return await self._agree(question, number, "eth_getCode", (_hex(address), hex(number)), _data)
+
     # the first that answers
+
+    async def simulate(self, sender: bytes, calls: Sequence[tuple[bytes, bytes, int]]) -> list[answers.Simulated]:
+        """Calls (to, data, value in wei) of one account after each other, each in a block of its own, on the head."""
+        blocks = [
+            {"calls": [{"from": _hex(sender), "to": _hex(to), "data": _hex(data), "value": hex(value)}]}
+            for to, data, value in calls
+        ]
+
+        def parse(answer: Any) -> list[answers.Simulated]:
+            if not isinstance(answer, list) or len(answer) != len(calls):
+                raise errors.Malformed(f"simulation: {answer!r:.80} are not {len(calls)} blocks")
+            return [answers.simulated(block) for block in answer]
+
+        return await self._first("eth_simulateV1", ({"blockStateCalls": blocks}, "latest"), parse)
 
     async def balance(self, address: bytes) -> int:
         return await self._first("eth_getBalance", (_hex(address), "latest"), _quantity)

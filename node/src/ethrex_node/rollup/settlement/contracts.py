@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ethrex_node import _native
 from ethrex_node.rollup.l1.abi import Event, Function
 
 # Struct Batch: field, type. The order is the protocol's.
@@ -35,6 +36,11 @@ BATCH: Final = "(" + ",".join(kind for _, kind in BATCH_FIELDS) + ")"
 OPENING: Final = "(bytes32,bytes32,bytes32,bytes,bytes)"
 PROOF: Final = "(uint8,bytes)"
 NEVER: Final = 2**64 - 1
+# Struct ChainParameters.
+PARAMETERS: Final = (
+    "(uint256,uint8,address,address,address,address,bytes32,bytes32,uint64,bytes32,uint64,uint64,uint64,uint64,uint32,"
+    "uint64,uint32,uint256)"
+)
 
 COMMIT: Final = Function(f"commitBatch({BATCH},{OPENING}[],bytes)")
 VERIFY: Final = Function(f"verifyBatches(uint256,{BATCH}[],{PROOF}[][])")
@@ -55,6 +61,16 @@ PRIVILEGED_TX_SENT: Final = Event(
         ("data", "bytes", False),
         ("deadline", "uint64", False),
         ("queueHash", "bytes32", False),
+    ),
+)
+
+CHAIN_REGISTERED: Final = Event(
+    "ChainRegistered",
+    (
+        ("chainId", "uint256", True),
+        ("genesisBatchHash", "bytes32", True),
+        ("parameters", PARAMETERS, False),
+        ("salt", "bytes32", False),
     ),
 )
 
@@ -90,6 +106,11 @@ def batch_tuple(statement: bytes) -> tuple[Any, ...]:
         word if kind == "bytes32" else int.from_bytes(word, "big")
         for (_, kind), word in zip(BATCH_FIELDS, words, strict=True)
     )
+
+
+def hash_of(statement: bytes) -> bytes:
+    """The hash that stands on L1 for an encoded batch."""
+    return _native.batch_hash(statement)
 
 
 def field_of(statement: bytes, name: str) -> bytes:
