@@ -15,6 +15,8 @@ from ethrex_node.rollup.coordinator.errors import InvalidProof, Unavailable
 from ethrex_node.rollup.l1 import abi, errors
 from ethrex_node.rollup.l1.client import L1Client
 
+KEY_OF: Final = abi.Function("keyOf(uint256,uint32,uint8)", "(address,bytes32)")
+VERIFY: Final = abi.Function("verify(uint256,uint32,uint8,bytes32,bytes32,bytes)", "(bool)")
 IS_SIGNER: Final = abi.Function("isSigner(uint256,uint32,uint8,address)", "(bool)")
 
 
@@ -61,3 +63,27 @@ def registered_on_l1(client: L1Client, verifier: bytes, chain_id: int, kind: str
         return bool(answer)
 
     return is_signer
+
+
+def contract_verifier(client: L1Client, registry: bytes, chain_id: int, number: int) -> Verifier:
+    """Ask the contract that will check the proof on L1, with the key that is registered for the program version. `number`: of the kind."""
+
+    async def verify(statement: Statement, proof: bytes) -> None:
+        try:
+            head = await client.head()
+            data = KEY_OF.call(chain_id, statement.program_version, number)
+            contract, key = KEY_OF.result(await client.call(registry, data, head.number))
+        except errors.L1Error as error:
+            raise Unavailable(f"L1 cannot be asked for the verifier: {error}") from error
+        data = VERIFY.call(chain_id, statement.program_version, number, key, statement.batch_hash, proof)
+        try:
+            answer = await client.call(bytes.fromhex(contract[2:]), data, head.number)
+            is_good = VERIFY.result(answer) == (True,)
+        except (errors.CallFailed, errors.Malformed):
+            is_good = False
+        except errors.L1Error as error:
+            raise Unavailable(f"L1 cannot be asked to verify: {error}") from error
+        if not is_good:
+            raise InvalidProof(f"{contract} does not accept it for program version {statement.program_version}")
+
+    return verify

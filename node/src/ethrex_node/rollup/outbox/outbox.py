@@ -55,6 +55,7 @@ class Outbox:
         self.steps: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.stolen_nonces = 0
+        self.spent_wei = 0
         self.balance_wei: int | None = None
         self._store = store
         self._client = client
@@ -63,6 +64,11 @@ class Outbox:
         self._now_ms = now_ms
         self._turn = asyncio.Lock()
         self._is_after_cells = True  # the form of proofs that the L1 took last
+
+    @property
+    def address(self) -> bytes:
+        """The account that signs."""
+        return self._signer.address
 
     def find(self, purpose: str) -> OutboxEntry | None:
         """The newest entry for a purpose."""
@@ -188,6 +194,7 @@ class Outbox:
         match step:
             case plan.Finish(receipt):
                 await self._store.write(lambda txn: record.finish(txn, entry, receipt))
+                self.spent_wei += receipt.cost_wei
                 log.info("final on L1", extra=facts | {"block": receipt.block_number, "cost_wei": receipt.cost_wei})
             case plan.Note(receipt):
                 await self._update(record.as_mined(entry, receipt))
@@ -298,6 +305,7 @@ class Outbox:
         account = "0x" + self._signer.address.hex()
         balances = {} if self.balance_wei is None else {account: float(self.balance_wei)}
         yield metrics.gauges("outbox_balance_wei", "What the account on L1 has, as seen last", "account", balances)
+        yield metrics.counter("outbox_spent_wei", "What final actions on L1 have cost", self.spent_wei)
         yield metrics.counter("outbox_stolen_nonces", "Nonces that a foreign transaction took", self.stolen_nonces)
 
 

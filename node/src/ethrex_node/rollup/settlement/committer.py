@@ -18,7 +18,7 @@ from typing import Final
 from ethrex_node.rollup.l1 import answers, errors, signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import Call, Outbox
-from ethrex_node.rollup.settlement import contracts
+from ethrex_node.rollup.settlement import contracts, reverts
 from ethrex_node.rollup.settlement.batches import Batches
 from ethrex_node.rollup.store import Store, Txn, schema
 from ethrex_node.rollup.store.environment import key
@@ -110,12 +110,27 @@ class Committer:
                 break
             if not is_time(batch, market, self._settings, int(self._now() * 1000)):
                 break
-            openings = self._batches.openings(batch.number)
-            recorded.append(
-                await self._outbox.record(purpose_of(batch.number), call_of(batch, openings, self._addresses))
-            )
+            call = call_of(batch, self._batches.openings(batch.number), self._addresses)
+            if self.recorded == self.committed and not await self._would_pass(batch, call):
+                break
+            recorded.append(await self._outbox.record(purpose_of(batch.number), call))
             self.recorded = batch.number
         return recorded
+
+    async def _would_pass(self, batch: Batch, call: Call) -> bool:
+        """Try it on L1's head: what is refused there would cost as much as a commit, again and again."""
+        head = await self._client.head()
+        try:
+            await self._client.call(call.to, call.data, head.number, self._outbox.address, batch.blob_hashes)
+        except errors.CallFailed as error:
+            self.refusals["Refused"] += 1
+            reason = reverts.told(error.data) or str(error)
+            if head.timestamp < contracts.number_of(batch.statement, "lastTimestamp"):
+                log.info("L1 is behind the batch", extra={"batch": batch.number, "l1_block": head.number})
+            else:
+                log.critical("L1 would refuse a batch", extra={"batch": batch.number, "reason": reason})
+            return False
+        return True
 
     async def _follow(self) -> None:
         """What became of the commits that were recorded. One that L1 refused for good is recorded again."""

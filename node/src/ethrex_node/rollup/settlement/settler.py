@@ -145,5 +145,10 @@ class Settler:
             self.final = number
 
     async def _status(self, at_block: int) -> contracts.ChainStatus:
-        data = contracts.STATUS.call(self._addresses.chain_id)
-        return contracts.status_of(await self._client.call(self._addresses.proposer, data, at_block))
+        return await status_at(self._client, self._addresses, at_block)
+
+
+async def status_at(client: L1Client, addresses: contracts.Addresses, at_block: int) -> contracts.ChainStatus:
+    """Where L1 says at one of its blocks that the chain stands. Raises `L1Error`."""
+    data = contracts.STATUS.call(addresses.chain_id)
+    return contracts.status_of(await client.call(addresses.proposer, data, at_block))

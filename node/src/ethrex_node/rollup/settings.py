@@ -1,0 +1,107 @@
+"""The options of a rollup's sequencer, beside the node's. Names are the reference system's where it has the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ethrex_node.config import options
+
+GWEI: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollupSettings:
+    """What a sequencer was told beside what every node is told."""
+
+    # L1
+    deployment: Path | None = options.option(
+        "deployment", None, "file that `ethrex l2 deploy` wrote for this chain: addresses on L1 and the genesis"
+    )
+    eth_rpc_url: tuple[str, ...] = options.option(
+        "eth.rpc-url", ("http://127.0.0.1:8545",), "JSON-RPC URLs of L1 nodes; what is acted upon has to be said by several"
+    )  # fmt: skip
+    eth_agreement: int | None = options.option(
+        "eth.agreement", None, "how many of them have to say the same (default: more than half)", low=1
+    )
+    eth_max_fee: int = options.option(
+        "eth.max-fee-per-gas", 500 * GWEI, "most that a transaction on L1 offers", unit="wei per gas", low=1
+    )
+    eth_max_blob_fee: int = options.option(
+        "eth.max-fee-per-blob-gas", 500 * GWEI, "the same for blobs", unit="wei per gas", low=1
+    )
+    eth_patience: float = options.option(
+        "eth.patience", 60.0, "a transaction that L1 has not taken is replaced by a better one after", unit="seconds", low=1
+    )  # fmt: skip
+    eth_low_balance: int = options.option(
+        "eth.low-balance", 10**17, "an account on L1 with less is warned of", unit="wei", low=0
+    )
+
+    # Queue of L1
+    watcher_tag: str = options.option(
+        "watcher.tag", "safe", "head of L1 up to which its queue is taken", choices=("latest", "safe", "finalized")
+    )
+    watcher_depth: int = options.option("watcher.block-delay", 0, "blocks below that head", low=0)
+    watcher_interval: float = options.option(
+        "watcher.watch-interval", 1.0, "time between two looks at L1", unit="seconds", low=0.05
+    )
+
+    # Blocks
+    block_time: float = options.option("block-producer.block-time", 1.0, "time between blocks", unit="seconds", low=0.1)
+
+    # Batches
+    committer_key: str | None = options.option(
+        "committer.key", None, "signs commits: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY"
+    )
+    commit_time: float = options.option(
+        "committer.commit-time", 60.0, "a batch with transactions ends after", unit="seconds", low=0.1
+    )
+    idle_time: float = options.option(
+        "committer.idle-time", 600.0, "a batch without one ends after", unit="seconds", low=0.1
+    )
+    batch_gas: int = options.option(
+        "committer.batch-gas-limit", 500_000_000, "a batch ends at", unit="gas", low=1_000_000
+    )
+    batch_blobs: int = options.option("committer.blobs", 6, "blobs that a batch may fill", low=1, high=6)
+    commit_wait: float = options.option(
+        "committer.wait", 0.0, "how long a batch may wait for blobs to become cheap", unit="seconds", low=0
+    )
+    cheap_blob_fee: int = options.option("committer.cheap-blob-fee", GWEI, "what is cheap", unit="wei per gas", low=0)
+    most_uncommitted: int = options.option(
+        "committer.in-flight", 8, "commits that are on their way to L1 at a time", low=1, high=16
+    )
+
+    # Proofs
+    coordinator_addr: str = options.option("proof-coordinator.addr", "127.0.0.1", "address that provers ask for work")
+    coordinator_port: int = options.port("proof-coordinator.port", 3900, "its port; 0 takes a free one")
+    coordinator_tokens: Path | None = options.option(
+        "proof-coordinator.tokens", None, "file with who may come: lines of `role name token [pool]`"
+    )
+    proof_kinds: tuple[str, ...] = options.option(
+        "proof-coordinator.kinds", ("attested",), "proofs to ask for: those of the chain's policy on L1"
+    )
+    prove_within: float = options.option(
+        "proof-coordinator.prove-within", 600.0, "when a proof is due after its batch was sealed", unit="seconds", low=1
+    )
+    settler_key: str | None = options.option(
+        "settler.key", None, "signs verifications, named like the committer's (default: that one)"
+    )
+    settle_batches: int = options.option("settler.batches", 10, "batches that a transaction verifies", low=1, high=32)
+
+
+SECTIONS: Final = (
+    ("L1", "deployment"),
+    ("Queue of L1", "watcher_tag"),
+    ("Blocks", "block_time"),
+    ("Batches", "committer_key"),
+    ("Proofs", "coordinator_addr"),
+)
+TABLE: Final = options.Table.of(RollupSettings, SECTIONS)
+
+HEAD: Final = """\
+# Options of `ethrex l2 sequencer`
+
+Made from the table of options (`ethrex_node.rollup.settings`); `make docs` writes it again. They stand beside those of
+[`ethrex`](cli.md), and come from flags, environment and config file in the same way.
+"""
