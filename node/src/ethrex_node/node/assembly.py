@@ -11,7 +11,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +47,7 @@ EMPTY_BLOB: Final = bytes(131_072)
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
 BEFORE_OSAKA: Final = frozenset({"Paris", "Shanghai", "Cancun", "Prague"})
+NO_BLOBS: Final = frozenset({3})
 KINDS_BY_FORK: Final = {"Paris": 3, "Shanghai": 3, "Cancun": 4}  # transaction types; five from Prague on
 
 
@@ -113,11 +114,17 @@ class _Heads:
 
 
 class Node:
-    """One node of one chain. Made on the event loop. `watch` is running already and ends after the node, by its owner."""
+    """
+    One node of one chain. Made on the event loop. `watch` is running already and ends after the node, by its owner.
 
-    def __init__(self, wanted: settings.Settings, opened: Opened, watch: Watch) -> None:
+    `groups` are further methods of the RPC. A rollup's chain has no consensus client: whoever runs the node drives it.
+    """
+
+    def __init__(self, wanted: settings.Settings, opened: Opened, watch: Watch, groups: service.Groups = ()) -> None:
         self.settings = wanted
         self.opened = opened
+        self.rollup: Mapping[str, Any] | None = opened.genesis.config.get("rollup")
+        self._groups = groups
         self.native = opened.native
         self.chain = Chain(opened.native)
         self.pool = Pool(self._accounts, self._rules(), self._pool_limits())
@@ -161,7 +168,7 @@ class Node:
         if restored:
             log.info("pool restored", extra={"transactions": restored})
         await self.rpc.start()
-        if self.producer is None:  # a dev chain drives itself
+        if self.producer is None and self.rollup is None:  # others are driven from inside
             await self._listen_engine()
         await self._listen()
         if self.producer is not None:
@@ -286,6 +293,7 @@ class Node:
 
     def _more(self) -> service.Groups:
         more: list[tuple[table.Group, object]] = [
+            *self._groups,
             (engine_methods.METHODS, self.engine),
             (testing.METHODS, testing.Testing(self.engine, self.payloads)),
         ]
@@ -368,15 +376,19 @@ class Node:
         return Rules(
             chain_id=self.opened.genesis.chain_id,
             fork=block.fork,
-            kinds=frozenset(range(KINDS_BY_FORK.get(block.fork, 5))),
+            kinds=frozenset(range(KINDS_BY_FORK.get(block.fork, 5))) - (NO_BLOBS if self.rollup else frozenset()),
             gas_limit=block.gas_limit,
             base_fee_wei=block.base_fee_per_gas,
             blob_base_fee_wei=block.blob_base_fee,
             max_blobs=block.max_blobs,
-            min_tip_wei=self.settings.mempool_min_tip,
+            min_tip_wei=max(self.settings.mempool_min_tip, self._operator_fee()),
             shanghai=block.fork != "Paris",
             osaka=block.fork not in BEFORE_OSAKA,
         )
+
+    def _operator_fee(self) -> int:
+        """A rollup takes its operator's fee out of the tip."""
+        return int((self.rollup or {}).get("operatorFeePerGas", 0))
 
     def _follow(self, change: HeadChange) -> None:
         included = [one for block in change.applied for one in self.native.transaction_hashes(block)]
