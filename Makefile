@@ -14,8 +14,8 @@ help: ## this list
 setup: ## make this checkout run: .venv from the lock, native core, commands (quick when nothing changed)
 	@scripts/setup.sh
 
-up: setup ## a dev chain on this machine: RPC, funded accounts, a live status line; ctrl-c leaves
-	@.venv/bin/ethrex --dev
+up: setup ## a rollup on this machine: L1, contracts, sequencer, prover, funded accounts, a live view; ctrl-c leaves
+	@.venv/bin/ethrex l2 dev
 
 test: setup test-native test-python ## every test: the native core's, units, a sample of the official suites
 

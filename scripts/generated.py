@@ -15,10 +15,12 @@ import third_party
 
 from ethrex_node.config import reference
 from ethrex_node.node import reference as methods
+from ethrex_node.rollup import settings as rollup
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": reference.page,
+    "docs/reference/l2.md": lambda: reference.page_of(rollup.HEAD, rollup.TABLE.options),
     "docs/reference/rpc.md": methods.page,
     "THIRD_PARTY.md": third_party.page,
 }

@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from ethrex_node import _native, chain
-from ethrex_node.cli import database, run, transfer, verification
-from ethrex_node.config import errors, nearest, settings
+from ethrex_node.cli import database, flags, rollup, run, transfer, verification
+from ethrex_node.config import errors, nearest
 from ethrex_node.engine import jwt
 from ethrex_node.observe import tracing
 from ethrex_node.rpc import workers
 from ethrex_node.verify import VerifyError
 
 OURS = (
+    *rollup.OURS,
     errors.ConfigError,
     _native.NativeError,
     chain.StorageFailed,
@@ -27,30 +28,7 @@ OURS = (
 )
 
 
-def _flags(command: click.Command) -> click.Command:
-    """One flag for each row of the options table."""
-    for option in reversed(settings.OPTIONS):
-        help_text = option.help + (f" [{option.unit}]" if option.unit else "")
-        names = [option.flag, option.dest]
-        if option.kind is bool:
-            flag = click.option(f"{option.flag}/--no-{option.name}", option.dest, default=None, help=help_text)
-        else:
-            flag = click.option(*names, default=None, metavar=option.kind.__name__.upper(), help=help_text)
-        command = flag(command)
-    return click.option("--config", "config_file", default=None, help="TOML file with any of these options")(command)
-
-
-class Forgiving(click.Group):
-    """Names the nearest option or command where a name is unknown."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            raise click.UsageError(f"no command {args[0]!r}{nearest.hint(args[0], self.commands)}") from None
-
-
-@click.group(cls=Forgiving, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=flags.Forgiving, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def ethrex(ctx: click.Context, /, **given: Any) -> None:
     """An Ethereum execution client. Without a command: run the node."""
@@ -59,7 +37,7 @@ def ethrex(ctx: click.Context, /, **given: Any) -> None:
         run.run(given)
 
 
-_flags(ethrex)
+flags.flags(ethrex)
 
 
 @click.command("import")
@@ -67,14 +45,14 @@ _flags(ethrex)
 @click.pass_context
 def import_(ctx: click.Context, /, file: str, **given: Any) -> None:
     """Append the blocks of a chain file (RLP, .gz too) to the head."""
-    transfer.import_file(_merge(ctx, given), file)
+    transfer.import_file(flags.merge(ctx, given), file)
 
 
 @click.command()
 @click.pass_context
 def init(ctx: click.Context, /, **given: Any) -> None:
     """Begin the chain in the data folder: write block 0."""
-    transfer.init(_merge(ctx, given))
+    transfer.init(flags.merge(ctx, given))
 
 
 @click.command()
@@ -84,7 +62,7 @@ def init(ctx: click.Context, /, **given: Any) -> None:
 @click.pass_context
 def export(ctx: click.Context, /, file: str, first: int, last: int | None, **given: Any) -> None:
     """Write canonical blocks to a chain file (RLP, .gz too)."""
-    transfer.export(_merge(ctx, given), file, first, last)
+    transfer.export(flags.merge(ctx, given), file, first, last)
 
 
 @click.command()
@@ -92,10 +70,10 @@ def export(ctx: click.Context, /, file: str, first: int, last: int | None, **giv
 @click.pass_context
 def removedb(ctx: click.Context, /, yes: bool, **given: Any) -> None:
     """Delete the database of the data folder."""
-    transfer.remove(_merge(ctx, given), yes)
+    transfer.remove(flags.merge(ctx, given), yes)
 
 
-@click.group(cls=Forgiving)
+@click.group(cls=flags.Forgiving)
 def db() -> None:
     """Look after the database: copy, stats, prune, check."""
 
@@ -106,7 +84,7 @@ def db() -> None:
 @click.pass_context
 def copy(ctx: click.Context, /, target: str, compact: bool, **given: Any) -> None:
     """Write a consistent copy into a new data folder, beside a running node too."""
-    database.copy(_merge(ctx, given), target, compact=compact)
+    database.copy(flags.merge(ctx, given), target, compact=compact)
 
 
 @click.command()
@@ -114,7 +92,7 @@ def copy(ctx: click.Context, /, target: str, compact: bool, **given: Any) -> Non
 @click.pass_context
 def stats(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     """Size, live data, tables, open snapshots."""
-    database.stats(_merge(ctx, given), as_json=as_json)
+    database.stats(flags.merge(ctx, given), as_json=as_json)
 
 
 _KEEP = click.IntRange(min=1)
@@ -141,14 +119,14 @@ def prune(
     **given: Any,
 ) -> None:
     """Drop old data. The node must not run. What is not named is left alone; headers stay."""
-    database.prune(_merge(ctx, given), history=keep_history, receipts=keep_receipts, bodies=keep_bodies)
+    database.prune(flags.merge(ctx, given), history=keep_history, receipts=keep_receipts, bodies=keep_bodies)
 
 
 @click.command()
 @click.pass_context
 def check(ctx: click.Context, /, **given: Any) -> None:
     """Look at every page in use, and name the first that is damaged."""
-    database.check(_merge(ctx, given))
+    database.check(flags.merge(ctx, given))
 
 
 @click.command()
@@ -157,7 +135,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
 @click.pass_context
 def verify(ctx: click.Context, /, blocks: str, engine: str, **given: Any) -> int:
     """Execute blocks (N or N..M) again in a second engine, from their witness alone, and compare. 1: they differ."""
-    return verification.verify(_merge(ctx, given), blocks)
+    return verification.verify(flags.merge(ctx, given), blocks)
 
 
 @click.command()
@@ -167,17 +145,12 @@ def version() -> None:
 
 
 for _command in (import_, init, export, removedb, verify):
-    ethrex.add_command(_flags(_command))
+    ethrex.add_command(flags.flags(_command))
 for _command in (copy, stats, prune, check):
-    db.add_command(_flags(_command))
+    db.add_command(flags.flags(_command))
 ethrex.add_command(db)
+ethrex.add_command(rollup.l2)
 ethrex.add_command(version)
-
-
-def _merge(ctx: click.Context, given: dict[str, Any]) -> dict[str, Any]:
-    """Flags before the command and after it; the later ones count."""
-    before: dict[str, Any] = ctx.obj or {}
-    return before | {name: value for name, value in given.items() if value is not None}
 
 
 def main() -> int:
@@ -186,7 +159,7 @@ def main() -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.NoSuchOption as error:
-        known = [option.flag for option in settings.OPTIONS]
+        known = flags.known(error.ctx.command if error.ctx is not None else ethrex)
         return _fail(f"no option {error.option_name}{nearest.hint(error.option_name, known)}")
     except click.ClickException as error:
         return _fail(error.format_message())

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ethrex_node import node
@@ -19,22 +20,34 @@ STATUS_SECONDS = 1.0
 
 def run(given: dict[str, Any]) -> None:
     everything = asked.told(given)
-    wanted = everything.settings
+    with logged(everything.settings, everything.warnings):
+        loops.run(_watched(everything.settings))
+
+
+@contextlib.contextmanager
+def logged(wanted: settings.Settings, warnings: Iterable[str]) -> Iterator[None]:
+    """Logs as the settings want them; what the settings themselves deserve is said first."""
     logging = logs.start(wanted.log_level, wanted.log_format, wanted.log_color)
     try:
-        for warning in everything.warnings:
+        for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        loops.run(_watched(wanted))
+        yield
     finally:
         logging.stop()
 
 
-async def _watched(wanted: settings.Settings) -> None:
-    """The operators' door first: it tells how far the start has come."""
+def stop_event() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stop.set)
+    return stop
+
+
+async def _watched(wanted: settings.Settings) -> None:
+    """The operators' door first: it tells how far the start has come."""
+    stop = stop_event()
     watch = node.Watch(wanted)
     await watch.start()
     try:
@@ -52,7 +65,7 @@ async def _watched(wanted: settings.Settings) -> None:
 async def _serve(wanted: settings.Settings, opened: node.Opened, watch: node.Watch, stop: asyncio.Event) -> None:
     running = node.Node(wanted, opened, watch)
     await running.start()
-    _greet(running)
+    greet(running)
     status = asyncio.create_task(_status(running)) if sys.stdout.isatty() else None
     await stop.wait()
     if status is not None:
@@ -63,7 +76,7 @@ async def _serve(wanted: settings.Settings, opened: node.Opened, watch: node.Wat
     await running.stop()
 
 
-def _greet(running: node.Node) -> None:
+def greet(running: node.Node) -> None:
     print(f"JSON-RPC   {running.url}")
     if running.ipc is not None:
         print(f"IPC        {running.ipc}")

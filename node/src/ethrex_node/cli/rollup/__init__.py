@@ -1,0 +1,93 @@
+"""The commands ``ethrex l2``: a rollup's contracts, its sequencer, and all of it on one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ethrex_node.cli import flags
+from ethrex_node.cli.rollup import deploying, development, sequencing
+from ethrex_node.node import sequencing as node
+from ethrex_node.rollup import settings
+from ethrex_node.rollup.coordinator.identities import BadTokenFile
+from ethrex_node.rollup.deploy import DeployError
+from ethrex_node.rollup.l1.errors import L1Error
+from ethrex_node.rollup.l1.signers import SignerError
+from ethrex_node.rollup.sequencer.sealed import Inconsistent
+from ethrex_node.rollup.store.environment import StoreError
+
+OURS = (
+    DeployError,
+    L1Error,
+    SignerError,
+    StoreError,
+    BadTokenFile,
+    Inconsistent,
+    node.CannotSequence,
+    development.DevFailed,
+)
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group(cls=flags.Forgiving)
+def l2() -> None:
+    """A rollup: deploy its contracts, run its roles."""
+
+
+@l2.command()
+@click.option("--plan", type=FILE, required=True, help="what shall be there: a JSON or TOML file")
+@click.option(
+    "--eth-rpc-url", "urls", multiple=True, default=("http://127.0.0.1:8545",), show_default=True,
+    help="JSON-RPC URL of an L1 node; several have to agree",
+)  # fmt: skip
+@click.option(
+    "--key", help="the owner's: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY; never a key"
+)
+@click.option(
+    "--out",
+    type=FOLDER,
+    default=Path("deployment"),
+    show_default=True,
+    help="folder for a file and a genesis each chain",
+)
+@click.option("--dry-run", is_flag=True, help="only say what is left, where the contracts will be and what it costs")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+def deploy(plan: Path, urls: tuple[str, ...], key: str | None, out: Path, dry_run: bool, as_json: bool) -> None:
+    """Bring the contracts on L1 to what a plan says. Run it again at any time: what is there is kept."""
+    deploying.run(deploying.Wish(plan, urls, key, out, dry_run, as_json))
+
+
+@click.command()
+@click.pass_context
+def sequencer(ctx: click.Context, /, **given: Any) -> None:
+    """Seal a rollup's blocks, publish its batches and have them verified. Runs until SIGTERM."""
+    sequencing.run(flags.merge(ctx, given))
+
+
+l2.add_command(flags.flags(sequencer, settings.TABLE))
+
+
+@l2.command()
+@click.option("--datadir", type=FOLDER, help="folder that outlives the run (default: one that goes with it)")
+@click.option("--chain-id", type=click.IntRange(1, (1 << 53) - 1), default=65_536_999, show_default=True)
+@click.option("--l1-port", type=click.IntRange(0, 65_535), default=8545, show_default=True, help="JSON-RPC of the L1")
+@click.option("--port", type=click.IntRange(0, 65_535), default=1729, show_default=True, help="JSON-RPC of the rollup")
+@click.option(
+    "--block-time",
+    type=click.FloatRange(0.1),
+    default=1.0,
+    show_default=True,
+    help="between the rollup's blocks [seconds]",
+)
+@click.option(
+    "--batch-time", type=click.FloatRange(0.1), default=10.0, show_default=True, help="a batch ends after [seconds]"
+)
+@click.option("--l1-block-time", type=click.FloatRange(0.1), default=1.0, show_default=True, help="of the L1 [seconds]")
+@click.option("--provers", type=click.IntRange(0, 16), default=1, show_default=True)
+def dev(**given: Any) -> None:
+    """A whole rollup on this machine: an L1, the contracts, the sequencer, a prover. Ctrl-c ends all of it."""
+    development.run(development.Wish(**given))
