@@ -21,10 +21,9 @@ from eth_account import Account as Signing
 from ethrex_node import _native
 from ethrex_node.builder import Builder
 from ethrex_node.chain import Chain, HeadChange
-from ethrex_node.config import genesis as genesis_files
 from ethrex_node.dev import accounts
 from ethrex_node.pool import Account, Pool
-from ethrex_node.rollup import attested, genesis
+from ethrex_node.rollup import attested
 from ethrex_node.rollup.coordinator import Coordinator, identities, service, verifiers
 from ethrex_node.rollup.coordinator import Settings as QueueSettings
 from ethrex_node.rollup.l1 import abi, signers
@@ -37,7 +36,7 @@ from ethrex_node.rollup.store import Store
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.schema import TABLES
 from unit.rollup import l1_process
-from unit.rollup.rollups import CHAIN_ID, GWEI, RULES
+from unit.rollup.rollups import CHAIN_ID, GWEI
 from unit.rollup.sequencer.sequencers import rules
 from unit.rollup.whole.deployment import L1_CHAIN_ID, PROGRAM_VERSION, Deployment, text
 
@@ -92,15 +91,14 @@ class Rollup:
 
 @pytest.fixture
 def l1() -> Iterator[l1_process.L1]:
-    with l1_process.dev_chain() as running:
+    with l1_process.dev_chain("--dev.block-time", "0") as running:
         yield running
 
 
 @asynccontextmanager
 async def rollup_of(folder: Path, client: L1Client, deployment: Deployment) -> AsyncIterator[Rollup]:
-    given = genesis_files.check(genesis.rollup_genesis(CHAIN_ID, RULES, {}, timestamp=int(time.time()) - 60)).json
-    first = deployment.register(given)
-    native = _native.Chain(folder / "chain", given, durable=False, map_size=1 << 28)
+    first = deployment.genesis()
+    native = _native.Chain(folder / "chain", first.json, durable=False, map_size=1 << 28)
     chain, store = Chain(native), Store.open(folder / "rollup", TABLES)
     pool = Pool(lambda wanted: [Account(*facts) for facts in native.accounts(wanted)], rules(native))
 
@@ -118,7 +116,11 @@ async def rollup_of(folder: Path, client: L1Client, deployment: Deployment) -> A
         chain, Builder(chain, pool), store, lambda: (market.base_fee, market.blob_base_fee), Settings()
     )
     making = batches.Batches(
-        store, native.reader(), coordinator, first, batches.Settings(program_version=PROGRAM_VERSION)
+        store,
+        native.reader(),
+        coordinator,
+        deployment.deployed.statement(first),
+        batches.Settings(program_version=PROGRAM_VERSION),
     )
     signer = signers.local(accounts.derive()[1].key)
     outbox = Outbox(store, client, signer, OutboxSettings(), lambda: int(time.time() * 1000))
@@ -176,7 +178,7 @@ async def until(is_so: Callable[[], object]) -> None:
 
 
 async def test_from_deposit_to_claim(l1: l1_process.L1, asking: L1Client, tmp_path: Path) -> None:
-    deployment = Deployment.make(l1, CHAIN_ID)
+    deployment = await Deployment.make(l1, asking, CHAIN_ID, tmp_path)
     async with rollup_of(tmp_path, asking, deployment) as rollup:
         # A deposit is there after the watcher has seen it and a block has taken it.
         deployment.deposit(ALICE_ADDRESS, 5 * ETHER)

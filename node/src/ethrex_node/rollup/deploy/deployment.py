@@ -6,10 +6,10 @@ It holds nothing that L1 does not know; whoever lost it runs the plan again.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 from pydantic import Field, ValidationError
 
 from ethrex_node import _native
@@ -49,7 +49,7 @@ class Deployment(File):
 def load(path: Path) -> Deployment:
     """With `genesis` as a path that can be opened from here. Raises `PlanInvalid`."""
     try:
-        found = Deployment.model_validate(json.loads(path.read_bytes()))
+        found = Deployment.model_validate(orjson.loads(path.read_bytes()))
     except OSError as error:
         raise PlanInvalid(path, [f"cannot be read: {error.strerror}"]) from error
     except ValidationError as error:

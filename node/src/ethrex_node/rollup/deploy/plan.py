@@ -7,11 +7,11 @@ wants to know the addresses. Addresses follow from salt and owner alone.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from pydantic import Field, ValidationError, model_validator
 
 from ethrex_node.config import errors as config_errors
@@ -128,8 +128,8 @@ class Plan(File):
 def load(path: Path) -> Plan:
     """A JSON file, or TOML by its suffix. Raises `PlanInvalid` with every problem."""
     try:
-        raw = path.read_text(encoding="utf-8")
-        given = tomllib.loads(raw) if path.suffix == ".toml" else json.loads(raw)
+        raw = path.read_bytes()
+        given = tomllib.loads(raw.decode()) if path.suffix == ".toml" else orjson.loads(raw)
     except OSError as error:
         raise PlanInvalid(path, [f"cannot be read: {error.strerror}"]) from error
     except (ValueError, RecursionError) as error:

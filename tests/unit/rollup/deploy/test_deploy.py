@@ -1,0 +1,210 @@
+"""Plans are carried out on a real dev L1: once, in pieces, again, and not at all where something is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ethrex_node.dev import accounts
+from ethrex_node.rollup import deploy
+from ethrex_node.rollup.deploy import plan, steps
+from ethrex_node.rollup.l1 import signers
+from ethrex_node.rollup.l1.client import L1Client
+from unit.rollup import l1_process
+from unit.rollup.whole.deployment import OWNER, plan_of, text
+
+CHAIN_ID = 4242
+OTHER = accounts.derive()[5]
+COMMAND = str(Path(sys.executable).with_name("ethrex"))
+
+
+@pytest.fixture
+def l1() -> Iterator[l1_process.L1]:
+    with l1_process.dev_chain("--dev.block-time", "0") as running:
+        yield running
+
+
+class Stop(Exception):
+    pass
+
+
+async def carry_out(client: L1Client, wanted: plan.Plan, path: Path, stop_after: int | None = None) -> deploy.Survey:
+    """What was left before. Ends with `Stop` after so many steps, as a crash would."""
+
+    def told(done: int, of: int, name: str) -> None:
+        if done == stop_after:
+            raise Stop
+
+    found = await deploy.survey(client, wanted, path)
+    if found.pending:
+        await deploy.carry_out(client, signers.local(OWNER.key), found, told)
+    return found
+
+
+async def left(client: L1Client, wanted: plan.Plan, path: Path) -> int:
+    return len((await deploy.survey(client, wanted, path)).pending)
+
+
+async def test_a_plan_that_was_carried_out_has_nothing_left(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    wanted = plan.read(plan_of(CHAIN_ID), path)
+
+    found = await carry_out(asking, wanted, path)
+
+    assert len(found.pending) == found.steps > 10
+    assert await left(asking, wanted, path) == 0
+    for creation in found.contracts.every:
+        head = await asking.head()
+        assert await asking.code(creation.address, head.number), creation.name
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 8, 11, 13])
+async def test_a_crash_between_two_steps_is_taken_up_where_it_was(
+    asking: L1Client, tmp_path: Path, stop_after: int
+) -> None:
+    path = tmp_path / "plan.json"
+    wanted = plan.read(plan_of(CHAIN_ID), path)
+
+    with pytest.raises(Stop):
+        await carry_out(asking, wanted, path, stop_after)
+    again = await carry_out(asking, wanted, path)
+
+    assert len(again.pending) <= again.steps - stop_after
+    assert await left(asking, wanted, path) == 0
+
+
+async def test_a_chain_more_uses_the_contracts_that_are_there(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    first = await carry_out(asking, plan.read(plan_of(CHAIN_ID), path), path)
+
+    second = await carry_out(asking, plan.read(plan_of(CHAIN_ID, CHAIN_ID + 1), path), path)
+
+    assert second.contracts == first.contracts
+    assert {one.step.name.split(" chain ")[-1] for one in second.pending} == {str(CHAIN_ID + 1)}
+
+
+async def test_what_is_written_for_a_chain_can_be_written_again(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    wanted = plan.read(plan_of(CHAIN_ID), path)
+    found = await carry_out(asking, wanted, path)
+    (written,) = await deploy.record(asking, wanted, found, tmp_path / "first")
+
+    adopted = await carry_out(asking, wanted, path)
+    (again,) = await deploy.record(asking, wanted, adopted, tmp_path / "second")
+
+    assert written.read_bytes() == again.read_bytes()
+    deployed = deploy.load(again)
+    assert deployed.proposer == found.contracts.proposer.address
+    assert deployed.genesis.exists()
+
+
+async def test_another_genesis_under_a_chain_s_id_is_refused(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    await carry_out(asking, plan.read(plan_of(CHAIN_ID), path), path)
+    given = plan_of(CHAIN_ID)
+    given["chains"][0]["genesis"]["timestamp"] = 7
+
+    with pytest.raises(deploy.Occupied, match=f"chain {CHAIN_ID} is registered"):
+        await deploy.survey(asking, plan.read(given, path), path)
+
+
+async def test_what_l1_would_refuse_is_told_before_anything_is_sent(
+    asking: L1Client, l1: l1_process.L1, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.json"
+    given = plan_of(CHAIN_ID)
+    given["chains"][0]["inclusionDelaySeconds"] = given["chains"][0]["takeoverDelaySeconds"] = 60
+    before = l1.nonce(OWNER.address)
+
+    with pytest.raises(deploy.Preflight, match=rf"register chain {CHAIN_ID}: ParameterInvalid"):
+        await deploy.survey(asking, plan.read(given, path), path)
+
+    assert l1.nonce(OWNER.address) == before
+
+
+async def test_a_timelock_owns_what_was_handed_over(asking: L1Client, l1: l1_process.L1, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    me = text(OWNER.address)
+    timelock = {"delaySeconds": 60, "proposers": [me], "executors": [me]}
+
+    found = await carry_out(asking, plan.read(plan_of(CHAIN_ID, timelock=timelock), path), path)
+
+    assert found.contracts.timelock is not None
+    asked = {"to": text(found.contracts.bridge.address), "data": "0x" + steps.OWNER.call().hex()}
+    owner = l1.ask("eth_call", asked, "latest")
+    assert owner[-40:] == found.contracts.timelock.address.hex()
+    with pytest.raises(deploy.NotOwner, match="up to " + text(found.contracts.timelock.address)):
+        await deploy.survey(asking, plan.read(plan_of(CHAIN_ID, 7, timelock=timelock), path), path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"salt": "0x05"}, "salt: .*64 hexadecimal digits"),
+        ({"owner": "0x" + "00" * 20}, "owner: .*zero address"),
+        ({"sals": 1}, "sals: Extra inputs"),
+        ({"chains": [{"chainId": 0, "committers": [text(OTHER.address)]}]}, r"chains\.0\.chainId: "),
+        ({"chains": [{"chainId": 5, "committers": []}]}, r"chains\.0\.committers: "),
+        ({"chains": [{"chainId": 5, "committers": [text(OTHER.address)]}] * 2}, "chain 5 is planned twice"),
+        (
+            {"chains": [{"chainId": 5, "committers": [text(OTHER.address)], "proofs": {"required": ["sp1"]}}]},
+            "sp1 is required and has no verifier",
+        ),
+        (
+            {"chains": [{"chainId": 5, "committers": [text(OTHER.address)], "proofs": {"required": []}}]},
+            "nothing is required",
+        ),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_by_name(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan_of(CHAIN_ID) | change))
+
+    with pytest.raises(deploy.PlanInvalid, match=told):
+        plan.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"\xff\xfe", b"[" * 100_000])
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "plan.json"
+    path.write_bytes(content)
+
+    with pytest.raises(deploy.PlanInvalid):
+        plan.load(path)
+
+
+def run(*arguments: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin"} | ({} if key is None else {"KEY": key})
+    return subprocess.run([COMMAND, "l2", "deploy", *arguments], env=environment, capture_output=True, text=True)
+
+
+def test_the_command_tells_plans_and_does(l1: l1_process.L1, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(plan_of(CHAIN_ID)))
+    common = ("--plan", str(file), "--eth-rpc-url", l1.url, "--out", str(tmp_path / "out"), "--json")
+
+    dry = run(*common, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    told = json.loads(dry.stdout)
+    assert l1.head() == 0
+    assert told["costWei"] > 0
+    assert len(told["pending"]) == told["steps"]
+
+    nobody = run(*common)
+    assert nobody.returncode == 2
+    assert "--key names nobody" in nobody.stderr
+    stranger = run(*common, "--key", "env:KEY", key=OTHER.key.hex())
+    assert stranger.returncode == 2
+    assert f"the plan's owner is {text(OWNER.address)}" in stranger.stderr
+
+    done = run(*common, "--key", "env:KEY", key=OWNER.key.hex())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["contracts"] == told["contracts"]
+    assert deploy.load(tmp_path / "out" / f"{CHAIN_ID}.json").chain_id == CHAIN_ID
+    assert json.loads(run(*common, "--dry-run").stdout)["pending"] == []
