@@ -43,7 +43,6 @@ log = logging.getLogger(__name__)
 ENGINE_BODY_BYTES: Final = 128 << 20  # a payload may hold a block of 10 MiB as hex, and blobs beside it
 ENGINE_ANSWER_SECONDS: Final = 120.0
 READERS_SECONDS: Final = 60.0  # between two looks at who reads the database
-EMPTY_BLOB: Final = bytes(131_072)
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
 BEFORE_OSAKA: Final = frozenset({"Paris", "Shanghai", "Cancun", "Prague"})
@@ -176,7 +175,7 @@ class Node:
         self._tasks.append(asyncio.create_task(self._look_after_readers()))
         self.health.phase = None
         # The trusted setup of blobs takes a second to read; the first blob transaction shall not wait for it.
-        self._tasks.append(asyncio.create_task(asyncio.to_thread(_native.blob_to_kzg_commitment, EMPTY_BLOB)))
+        _native.warm_up_kzg()
 
     async def _listen(self) -> None:
         """HTTP, with WebSocket on the same door or on one of its own; from worker processes where there are some."""

@@ -11,6 +11,7 @@ from ..config import contradictions
 from ..dev import control, unlocked
 from ..engine import methods as engine_methods
 from ..engine import testing
+from ..rollup import methods as rollup
 from ..rpc import parts, service, settings, table
 from ..rpc.node import Local
 
@@ -65,9 +66,10 @@ def page() -> str:
 
 
 def methods() -> table.Table:
-    """Every method of a dev chain's node, bound to nothing."""
+    """Every method of a dev chain's node and of a rollup's sequencer, bound to nothing."""
     local = Local(parts.Identity("", 0, 0, ""), _native.keccak256, list)
-    more = [(group, None) for group in (engine_methods.METHODS, testing.METHODS, *DEV_GROUPS)]
+    groups = (engine_methods.METHODS, testing.METHODS, rollup.METHODS, *DEV_GROUPS)
+    more = [(group, None) for group in groups]
     return service.methods(_native.snapshot_methods(), local, None, more)
 
 
@@ -90,6 +92,8 @@ def _door(namespace: str) -> str:
         return "Doors: the public one and IPC, on a dev chain only."
     if namespace == "rpc":
         return "Doors: all."
+    if namespace == "ethrex":
+        return "Doors: the public one and IPC, of a rollup's sequencer."
     auth = ", the Engine API's" if namespace in settings.AUTH_NAMESPACES else ""
     return f"Doors: the public one where `--http.api` names `{namespace}`{auth}, IPC."
 

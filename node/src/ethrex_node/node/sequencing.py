@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from typing import Any, Final
 import aiohttp
 
 from ..config import settings
-from ..rollup import attested
+from ..rollup import attested, methods
 from ..rollup.coordinator import Coordinator, identities, service, verifiers
 from ..rollup.coordinator import Settings as QueueSettings
 from ..rollup.deploy import Deployment, steps
@@ -42,6 +42,7 @@ from .watch import Watch
 
 log = logging.getLogger(__name__)
 
+NAMESPACE: Final = "ethrex"
 FOLDER: Final = "rollup"  # the rollup's own data in a data folder
 AGAIN_SECONDS: Final = 5.0
 OUTBOX_SECONDS: Final = 0.5
@@ -76,6 +77,7 @@ class Prices:
 class Roles:
     """What works beside the node; `troubles` has why a role does not, by its name."""
 
+    node: Node
     client: L1Client
     session: aiohttp.ClientSession
     store: Store
@@ -97,13 +99,18 @@ class SequencerNode:
     def __init__(
         self, wanted: settings.Settings, asked: RollupSettings, deployed: Deployment, opened: Opened, watch: Watch
     ) -> None:
-        self.node = Node(wanted, opened, watch)
         self.deployed = deployed
         self.roles: Roles | None = None
+        self._wanted = wanted
         self._asked = asked
         self._opened = opened
         self._watch = watch
         self._tasks: list[asyncio.Task[Any]] = []
+
+    @property
+    def node(self) -> Node:
+        assert self.roles is not None, "it is started"
+        return self.roles.node
 
     @property
     def coordinator_url(self) -> str:
@@ -118,7 +125,7 @@ class SequencerNode:
             self._watch.health.phase = "finding the open batch"
             await roles.sequencer.start()
             await roles.door.start()
-            await self.node.start()
+            await roles.node.start()
         except BaseException:
             await self._close(roles)
             raise
@@ -133,7 +140,7 @@ class SequencerNode:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         assert self.roles is not None
         await self.roles.door.stop()
-        await self.node.stop()
+        await self.roles.node.stop()
         await self._close(self.roles)
 
     async def _close(self, roles: Roles) -> None:
@@ -180,7 +187,9 @@ class SequencerNode:
         other = outbox
         if settle_signer.address != commit_signer.address:
             other = Outbox(store, client, settle_signer, self._outbox_settings(), _now_ms)
+        node = Node(self._wanted, self._opened, self._watch, [(methods.METHODS, self._methods(store, client, outbox))])
         return Roles(
+            node=node,
             client=client,
             session=session,
             store=store,
@@ -192,8 +201,8 @@ class SequencerNode:
                 service.Settings(host=asked.coordinator_addr, port=asked.coordinator_port),
             ),
             sequencer=Sequencer(
-                self.node.chain,
-                self.node.builder,
+                node.chain,
+                node.builder,
                 store,
                 prices,
                 BlockSettings(block_seconds=asked.block_time, limits=self._limits()),
@@ -218,6 +227,10 @@ class SequencerNode:
                 settler.Settings(kinds=asked.proof_kinds, most_batches=asked.settle_batches),
             ),
         )
+
+    def _methods(self, store: Store, client: L1Client, outbox: Outbox) -> methods.Rollup:
+        rules = self._opened.genesis.config["rollup"]
+        return methods.Rollup(store, self._opened.native.reader(), client, self.deployed, rules, outbox.find)
 
     async def _check_l1(self, client: L1Client, store: Store) -> None:
         """Raises `CannotSequence`."""
@@ -345,12 +358,12 @@ class SequencerNode:
                 for number in (roles.committer.committed, roles.settler.final)
             )
             if (safe, final) != told and safe:
-                await self._name_heads(safe, final)
+                await self._name_heads(roles, safe, final)
                 told = (safe, final)
             await asyncio.sleep(HEADS_SECONDS)
 
-    async def _name_heads(self, safe: int, final: int) -> None:
-        native, chain = self._opened.native, self.node.chain
+    async def _name_heads(self, roles: Roles, safe: int, final: int) -> None:
+        native, chain = self._opened.native, roles.node.chain
         found = native.canonical_hash(safe), native.canonical_hash(final)
         if found[0] is not None and found[1] is not None:
             await chain.set_head(chain.head.hash, found[0], found[1])
@@ -402,9 +415,13 @@ def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def told_by(wanted: settings.Settings, deployed: Deployment) -> settings.Settings:
-    """The node's settings, with the genesis of the deployment as its network and a folder of the chain's own."""
+def told_by(wanted: settings.Settings, given: Collection[str], deployed: Deployment) -> settings.Settings:
+    """
+    The node's settings, with the genesis of the deployment as its network, a folder of the chain's own, and the rollup's
+    namespace served where nobody chose. `given` are the names of the options that somebody gave.
+    """
     folder = wanted.datadir
     if folder is None:
         folder = Path.home() / ".local/share/ethrex" / f"rollup-{deployed.chain_id}"
-    return replace(wanted, network=str(deployed.genesis), datadir=folder)
+    served = wanted.http_api if "http.api" in given else (*wanted.http_api, NAMESPACE)
+    return replace(wanted, network=str(deployed.genesis), datadir=folder, http_api=served)

@@ -10,6 +10,7 @@ type Cells = Vec<Vec<u8>>;
 const PRECOMPUTE: u64 = 0;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(warm_up_kzg, module)?)?;
     module.add_function(wrap_pyfunction!(blob_to_kzg_commitment, module)?)?;
     module.add_function(wrap_pyfunction!(compute_kzg_proof, module)?)?;
     module.add_function(wrap_pyfunction!(compute_blob_kzg_proof, module)?)?;
@@ -24,6 +25,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 fn run<T: Send>(py: Python<'_>, work: impl FnOnce(&KzgSettings) -> Result<T, Error> + Send) -> PyResult<T> {
     py.detach(|| work(ethereum_kzg_settings(PRECOMPUTE))).map_err(invalid)
+}
+
+/// Read the set-up (a second) in a thread of its own, which nobody waits for: the first blob finds it read.
+#[pyfunction]
+fn warm_up_kzg() {
+    std::thread::spawn(|| ethereum_kzg_settings(PRECOMPUTE));
 }
 
 fn all<T>(items: &[Vec<u8>], parse: impl Fn(&[u8]) -> Result<T, Error>) -> Result<Vec<T>, Error> {

@@ -1,4 +1,4 @@
-"""The commands ``ethrex l2``: a rollup's contracts, its sequencer, and all of it on one machine."""
+"""The commands ``ethrex l2``: a rollup's contracts, its sequencer, all of it on one machine, and what users do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ethrex_node.cli import flags
-from ethrex_node.cli.rollup import deploying, development, sequencing
+from ethrex_node.cli.rollup import deploying, development, sequencing, users
 from ethrex_node.node import sequencing as node
 from ethrex_node.rollup import settings
 from ethrex_node.rollup.coordinator.identities import BadTokenFile
@@ -17,6 +17,8 @@ from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.l1.signers import SignerError
 from ethrex_node.rollup.sequencer.sealed import Inconsistent
 from ethrex_node.rollup.store.environment import StoreError
+from ethrex_node.rollup.wallet.account import WalletError
+from ethrex_node.rollup.wallet.amounts import AmountInvalid
 
 OURS = (
     DeployError,
@@ -27,6 +29,8 @@ OURS = (
     Inconsistent,
     node.CannotSequence,
     development.DevFailed,
+    AmountInvalid,
+    WalletError,
 )
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -69,6 +73,8 @@ def sequencer(ctx: click.Context, /, **given: Any) -> None:
 
 
 l2.add_command(flags.flags(sequencer, settings.TABLE))
+for _command in users.COMMANDS:
+    l2.add_command(_command)
 
 
 @l2.command()

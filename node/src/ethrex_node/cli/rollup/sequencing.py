@@ -26,7 +26,7 @@ def run(given: dict[str, Any]) -> None:
     if everything.settings.dev or "network" in everything.given:
         raise click.ClickException("the deployment names the genesis: leave --dev and --network out")
     deployed = deploy.load(wanted.deployment)
-    own = sequencing.told_by(everything.settings, deployed)
+    own = sequencing.told_by(everything.settings, everything.given, deployed)
     with running.logged(own, everything.warnings):
         loops.run(_watched(own, wanted, deployed))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # What a verification takes: a base, and for each batch its struct as call data, storage and proofs. A zero-knowledge
 # proof takes up to 380,000.
 VERIFY_GAS: Final = 150_000
+MOST_BATCHES: Final = 32  # of a verification; fewer is a setting
 BATCH_GAS: Final = 90_000
 PROOF_GAS: Final = {"attested": 20_000, "tee": 20_000, "sp1": 400_000, "risc0": 400_000}
 
@@ -53,6 +54,13 @@ def ready(
 
 def purpose_of(first: int, last: int) -> str:
     return f"verify/{first}-{last}"
+
+
+def purposes_with(number: int) -> Iterator[str]:
+    """Every verification that a batch may be in."""
+    for first in range(max(1, number - MOST_BATCHES + 1), number + 1):
+        for last in range(number, first + MOST_BATCHES):
+            yield purpose_of(first, last)
 
 
 def call_of(batches: Sequence[Batch], proofs: Sequence[Mapping[str, bytes]], addresses: contracts.Addresses) -> Call:

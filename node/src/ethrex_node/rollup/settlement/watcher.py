@@ -158,7 +158,10 @@ def _put(txn: Txn, item: QueueItem) -> None:
     start = bytes(32) if before is None else before.queue_hash
     if _native.queue_hash(start, item.raw) != item.queue_hash:
         raise QueueBroken(f"item {item.index} of the queue does not lead to the hash that L1 keeps")
+    if known is not None and known.l1_transaction != item.l1_transaction:
+        txn.delete(schema.QUEUE_OF_TRANSACTION, key(known.l1_transaction, item.index))
     txn.put(schema.QUEUE, key(item.index), item)
+    txn.put(schema.QUEUE_OF_TRANSACTION, key(item.l1_transaction, item.index), schema.QueueIndex(item.index))
 
 
 def _drop_above(txn: Txn, l1_block: int, point: Watched | None) -> None:
@@ -169,6 +172,7 @@ def _drop_above(txn: Txn, l1_block: int, point: Watched | None) -> None:
     for at, item in gone:
         if item.index >= used:
             txn.delete(schema.QUEUE, at)
+            txn.delete(schema.QUEUE_OF_TRANSACTION, key(item.l1_transaction, item.index))
     if point is None:
         txn.delete(schema.WATCHED, ONLY_ROW)
     else:

@@ -135,7 +135,13 @@ class SealedBlock:
     ends_batch: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class QueueIndex:
+    index: int
+
+
 QUEUE: Final = Table("queue", QueueItem)  # index
+QUEUE_OF_TRANSACTION: Final = Table("queue_of_transaction", QueueIndex)  # hash of the transaction on L1, index
 WATCHED: Final = Table("watched", Watched)  # one row
 SEALED: Final = Table("sealed", SealedBlock)  # number
 
@@ -275,7 +281,7 @@ PROVERS: Final = Table("provers", Prover)  # prover id
 
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
-    *(QUEUE, WATCHED, SEALED),
+    *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
     *(BATCHES, OPENINGS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
 )

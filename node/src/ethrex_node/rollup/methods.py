@@ -1,0 +1,299 @@
+"""
+The namespace ``ethrex``: what a rollup says of itself.
+
+Where the reference system has a method its name and fields are kept, in its snake case; what is added stands beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from ethrex_node import _native
+from ethrex_node.rollup import progress
+from ethrex_node.rollup.deploy import Deployment
+from ethrex_node.rollup.l1 import errors as l1_errors
+from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.progress import BatchProgress
+from ethrex_node.rollup.settlement import batches, contracts
+from ethrex_node.rollup.store import Store
+from ethrex_node.rollup.store import batches as stored
+from ethrex_node.rollup.store.schema import Message, OutboxEntry
+from ethrex_node.rpc import errors, table
+from ethrex_node.rpc.params import Hash, Quantity, hex_data
+
+METHODS: Final = table.Group()
+
+MESSENGER: Final = "0x" + batches.MESSENGER.hex()
+L1_MESSAGE: Final = "0x" + batches.L1_MESSAGE.hex()
+EXTRA_DATA_BYTES: Final = 17  # place in the second, L1's base fee, its blob base fee
+
+
+class L1Unavailable(errors.RpcError):
+    """L1 has to be asked for this and does not answer."""
+
+    default_code = -39001
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """What the methods work on. `find` gives the newest action on L1 for a purpose."""
+
+    store: Store
+    reader: _native.Reader
+    client: L1Client
+    deployed: Deployment
+    rules: Mapping[str, Any]
+    find: Callable[[str], OutboxEntry | None]
+
+    def ask(self, method: str, *params: Any) -> Any:
+        answer = self.reader.answer(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+        assert answer is not None, method
+        value = orjson.loads(answer[1])
+        if "error" in value:
+            raise errors.RpcError(value["error"]["message"], code=value["error"]["code"])
+        return value["result"]
+
+    def block(self, block: Any) -> dict[str, Any]:
+        """Raises `RpcError` for one that is not there."""
+        found: dict[str, Any] | None = self.ask("eth_getBlockByNumber", block, False)
+        if found is None:
+            raise errors.RpcError(f"no block {block}")
+        return found
+
+
+@METHODS.method("ethrex_batchNumber")
+def batch_number(rollup: Rollup) -> str:
+    """The newest batch that is made."""
+    with rollup.store.read() as txn:
+        newest = stored.newest(txn)
+    return hex(0 if newest is None else newest.number)
+
+
+@METHODS.method("ethrex_getBatchByNumber")
+def get_batch_by_number(rollup: Rollup, number: Quantity, full: bool = False) -> dict[str, Any] | None:
+    """A batch, how far it is on L1 and what that cost; with `full` the hashes of its blocks."""
+    with rollup.store.read() as txn:
+        batch = stored.find(txn, number)
+    return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find), full=full)
+
+
+@METHODS.method("ethrex_getBatchByBlock")
+def get_batch_by_block(rollup: Rollup, block: Any, full: bool = False) -> dict[str, Any] | None:
+    """The batch that a block is in; null while it is in none."""
+    number = int(rollup.block(block)["number"], 16)
+    with rollup.store.read() as txn:
+        batch = progress.batch_with_block(txn, number)
+    return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find), full=full)
+
+
+@METHODS.method("ethrex_getL1MessageProof", raises=(L1Unavailable,))
+async def get_l1_message_proof(rollup: Rollup, transaction: Hash) -> list[dict[str, Any]] | None:
+    """The messages to L1 that a transaction has sent, with their proofs once they are in a batch."""
+    receipt = rollup.ask("eth_getTransactionReceipt", hex_data(transaction))
+    if receipt is None:
+        return None
+    with rollup.store.read() as txn:
+        found = [
+            (message, batch, batches.message_proof(txn, message))
+            for message in stored.messages_of_transaction(txn, transaction)
+            if (batch := stored.find(txn, message.batch)) is not None
+        ]
+    if not found:
+        return [_unbatched(log) for log in receipt["logs"] if _is_message(log)]
+    return [
+        await _message(rollup, message, progress.of_batch(batch, rollup.find), proof) for message, batch, proof in found
+    ]
+
+
+@METHODS.method("ethrex_getDepositStatus")
+def get_deposit_status(rollup: Rollup, l1_transaction: Hash) -> list[dict[str, Any]]:
+    """What a transaction on L1 has queued for this chain; empty until L1 is read so far."""
+    with rollup.store.read() as txn:
+        found = progress.deposits_of(txn, l1_transaction)
+    return [_deposit(rollup, one) for one in found]
+
+
+@METHODS.method("ethrex_getQueueItem")
+def get_queue_item(rollup: Rollup, index: Quantity) -> dict[str, Any] | None:
+    """An item of L1's queue by its index."""
+    with rollup.store.read() as txn:
+        found = progress.deposit(txn, index)
+    return None if found is None else _deposit(rollup, found)
+
+
+@METHODS.method("ethrex_getContracts")
+def get_contracts(rollup: Rollup) -> dict[str, Any]:
+    """Where the chain settles: L1's chain id and addresses there, as `ethrex l2 deploy` wrote them."""
+    deployed = rollup.deployed
+    answer: dict[str, Any] = {
+        "chain_id": deployed.chain_id,
+        "l1_chain_id": deployed.l1_chain_id,
+        "on_chain_proposer": hex_data(deployed.proposer),
+        "common_bridge": hex_data(deployed.bridge),
+        "verifier_registry": hex_data(deployed.registry),
+        "attested_verifier": hex_data(deployed.attested_verifier),
+        "timelock": None if deployed.timelock is None else hex_data(deployed.timelock),
+        "native_token": rollup.rules.get("nativeToken"),
+        "program_version": deployed.program_version,
+        "proof_kinds": list(deployed.proof_kinds),
+    }
+    return answer
+
+
+@METHODS.method("ethrex_getBaseFeeVaultAddress")
+def get_base_fee_vault_address(rollup: Rollup, block: Any = "latest") -> str | None:
+    """Where base fees go; null: they are burned."""
+    return _rule(rollup, "baseFeeVault", block)
+
+
+@METHODS.method("ethrex_getOperatorFeeVaultAddress")
+def get_operator_fee_vault_address(rollup: Rollup, block: Any = "latest") -> str | None:
+    """Where operator fees go; null: there is none."""
+    return _rule(rollup, "operatorFeeVault", block)
+
+
+@METHODS.method("ethrex_getL1FeeVaultAddress")
+def get_l1_fee_vault_address(rollup: Rollup, block: Any = "latest") -> str | None:
+    """Where the fee for data on L1 goes; null: there is none."""
+    return _rule(rollup, "dataFeeVault", block)
+
+
+@METHODS.method("ethrex_getOperatorFee")
+def get_operator_fee(rollup: Rollup, block: Any = "latest") -> str:
+    """Wei per gas that go to the operator, out of the tip."""
+    rollup.block(block)
+    return hex(int(rollup.rules.get("operatorFeePerGas", 0)))
+
+
+@METHODS.method("ethrex_getL1BaseFee")
+def get_l1_base_fee(rollup: Rollup, block: Any = "latest") -> str:
+    """L1's base fee that a block charges data with, in wei per gas."""
+    return hex(_prices(rollup, block)[0])
+
+
+@METHODS.method("ethrex_getL1BlobBaseFee")
+def get_l1_blob_base_fee(rollup: Rollup, block: Any = "latest") -> str:
+    """L1's blob base fee that a block charges data with, in wei per gas."""
+    return hex(_prices(rollup, block)[1])
+
+
+def _rule(rollup: Rollup, name: str, block: Any) -> str | None:
+    """Rules are the genesis', for every block; the block has to be there all the same."""
+    rollup.block(block)
+    found: str | None = rollup.rules.get(name)
+    return found
+
+
+def _prices(rollup: Rollup, block: Any) -> tuple[int, int]:
+    extra = bytes.fromhex(rollup.block(block)["extraData"][2:])
+    if len(extra) != EXTRA_DATA_BYTES:
+        return 0, 0  # the genesis
+    return int.from_bytes(extra[1:9], "big"), int.from_bytes(extra[9:], "big")
+
+
+def _batch(rollup: Rollup, found: BatchProgress, *, full: bool) -> dict[str, Any]:
+    batch = found.batch
+    with rollup.store.read() as txn:
+        messages = stored.messages(txn, batch.number)
+    answer: dict[str, Any] = {
+        "number": batch.number,
+        "batch_hash": hex_data(batch.batch_hash),
+        "status": found.stage,
+        "first_block": batch.first_block,
+        "last_block": batch.last_block,
+        "state_root": hex_data(contracts.field_of(batch.statement, "newStateRoot")),
+        "queue_index": contracts.number_of(batch.statement, "queueIndex"),
+        "messages_root": hex_data(contracts.field_of(batch.statement, "messagesRoot")),
+        "message_hashes": [hex_data(message.leaf) for message in messages],
+        "program_version": batch.program_version,
+        "gas_used": batch.gas_used,
+        "blob_hashes": [hex_data(one) for one in batch.blob_hashes],
+        "sealed_at": batch.sealed_at_ms // 1000,
+        "commit_tx": _transaction(found.commit),
+        "verify_tx": _transaction(found.verification),
+        "commit_cost": _cost(found.commit),
+        "verify_cost": _cost(found.verification),
+    }
+    if full:
+        numbers = range(batch.first_block, batch.last_block + 1)
+        answer["block_hashes"] = [rollup.block(hex(number))["hash"] for number in numbers]
+    return answer
+
+
+def _transaction(entry: OutboxEntry | None) -> str | None:
+    """The one in a block, else the newest that was sent."""
+    if entry is None:
+        return None
+    return hex_data(entry.attempts[-1].hash if entry.mined is None else entry.mined.transaction_hash)
+
+
+def _cost(entry: OutboxEntry | None) -> dict[str, Any] | None:
+    if entry is None or entry.mined is None:
+        return None
+    mined = entry.mined
+    return {
+        "gas_used": mined.gas_used,
+        "gas_price": hex(mined.gas_price),
+        "blob_gas_used": mined.blob_gas_used,
+        "blob_gas_price": hex(mined.blob_gas_price),
+        "wei": hex(mined.cost_wei),
+    }
+
+
+async def _message(rollup: Rollup, message: Message, batch: BatchProgress, proof: list[bytes]) -> dict[str, Any]:
+    try:
+        stage, claimable_at = await progress.of_message(rollup.client, rollup.deployed.addresses, message, batch)
+    except l1_errors.L1Error as error:
+        raise L1Unavailable(f"L1 cannot be asked whether the message is claimed: {error}") from error
+    return {
+        "batch_number": message.batch,
+        "message_id": hex(message.message_id),
+        "message_hash": hex_data(message.leaf),
+        "merkle_proof": [hex_data(one) for one in proof],
+        "sender": hex_data(message.sender),
+        "data": hex_data(message.data_hash),
+        "status": stage,
+        "claimable_at": claimable_at,
+    }
+
+
+def _unbatched(log: dict[str, Any]) -> dict[str, Any]:
+    _, sender, data, number = log["topics"]
+    return {
+        "batch_number": None,
+        "message_id": hex(int(number, 16)),
+        "message_hash": None,
+        "merkle_proof": None,
+        "sender": "0x" + sender[26:],
+        "data": data,
+        "status": progress.Stage.SEALED,
+        "claimable_at": None,
+    }
+
+
+def _is_message(log: dict[str, Any]) -> bool:
+    return bool(log["address"] == MESSENGER and log["topics"][0] == L1_MESSAGE)
+
+
+def _deposit(rollup: Rollup, found: progress.DepositProgress) -> dict[str, Any]:
+    batch = None
+    if found.block is not None:
+        with rollup.store.read() as txn:
+            batch = progress.batch_with_block(txn, found.block)
+    stage = progress.Stage.QUEUED if found.block is None else progress.Stage.SEALED
+    if batch is not None:
+        stage = progress.of_batch(batch, rollup.find).stage
+    return {
+        "index": found.item.index,
+        "status": stage,
+        "transaction_hash": hex_data(found.transaction_hash),
+        "block_number": found.block,
+        "batch_number": None if batch is None else batch.number,
+        "l1_transaction": hex_data(found.item.l1_transaction),
+        "l1_block": found.item.l1_block,
+        "deadline": found.item.deadline,
+    }
