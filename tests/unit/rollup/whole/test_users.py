@@ -1,0 +1,166 @@
+"""What users do, by the public commands and the RPC of a whole rollup: money in, around, out, to the wei."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ethrex_node.dev import accounts
+from ethrex_node.rollup import artifacts
+from ethrex_node.rollup.l1 import abi
+from unit.rollup.whole.deployment import text
+from unit.rollup.whole.processes import Running, answer, ethrex_l2, rollup
+
+ETHER = 10**18
+ALICE, BOB = 4, 5  # dev accounts that no role of the local rollup uses
+BRIDGE_L2 = "0x" + bytes(18).hex() + "ffff"
+MINT = abi.Function("crosschainMint(address,uint256)")
+BALANCE_OF = abi.Function("balanceOf(address)")
+
+
+def address(account: int) -> str:
+    return text(accounts.derive()[account].address)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with rollup(tmp_path_factory.mktemp("rollup")) as found:
+        yield found
+
+
+def balance(running: Running, chain: str, owner: str) -> int:
+    return int((running.l1 if chain == "L1" else running.l2)("eth_getBalance", owner, "latest"), 16)
+
+
+def paid(ask: Any, transaction: str) -> int:
+    """What the fee of a transaction was, out of its receipt."""
+    receipt = ask("eth_getTransactionReceipt", transaction)
+    return int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+
+
+def test_ether_goes_in_around_and_out_to_the_wei(running: Running) -> None:
+    start = {chain: balance(running, chain, address(ALICE)) for chain in ("L1", "L2")}
+    stranger = "0x" + "cd" * 20
+
+    deposited = answer(running, "deposit", "2eth", account=ALICE)
+    sent = answer(running, "transfer", "0.5eth", stranger, account=ALICE)
+    withdrawn = answer(running, "withdraw", "0.25eth", "--to", stranger, "--claim", account=ALICE)
+
+    (claimed,) = withdrawn["claim_transactions"]
+    l1_fees = paid(running.l1, deposited["l1_transaction"]) + paid(running.l1, claimed)
+    l2_fees = paid(running.l2, sent["l2_transaction"]) + paid(running.l2, withdrawn["l2_transaction"])
+    assert balance(running, "L1", address(ALICE)) == start["L1"] - 2 * ETHER - l1_fees
+    assert balance(running, "L2", address(ALICE)) == start["L2"] + 2 * ETHER - ETHER * 3 // 4 - l2_fees
+    assert balance(running, "L2", stranger) == ETHER // 2
+    assert balance(running, "L1", stranger) == ETHER // 4
+    # The deposit is an item of the queue, with a transaction of its own and no fee.
+    arrived = running.l2("eth_getTransactionByHash", deposited["l2_transaction"])
+    assert (arrived["type"], arrived["to"]) == ("0x7e", BRIDGE_L2)
+
+
+def test_a_withdrawal_is_claimed_once(running: Running) -> None:
+    done = answer(running, "withdraw", "1gwei", "--wait", account=BOB)["l2_transaction"]
+    (proof,) = answer(running, "message-proof", done)
+    assert proof["status"] == "claimable"
+    batch = running.l2("ethrex_getBatchByNumber", hex(proof["batch_number"]), True)
+    assert proof["message_hash"] in batch["message_hashes"]
+    assert len(batch["block_hashes"]) == batch["last_block"] - batch["first_block"] + 1
+
+    answer(running, "claim", done, account=ALICE)  # anybody may, for the receiver
+    again = ethrex_l2(running, "claim", done, account=ALICE)
+
+    assert again.returncode == 2
+    assert "claimed already" in again.stderr
+    assert answer(running, "message-proof", done)[0]["status"] == "claimed"
+
+
+def l1_token(running: Running, owner: str, units: int) -> str:
+    """An ERC-20 on the L1: it mints for one address, which the dev chain lets us be."""
+    types, values = ("string", "string", "uint8", "address"), ("Dollar", "USD", 6, "0x" + "11" * 20)
+    code = "0x" + (artifacts.load("ERC20L2").creation + abi.encode(types, values)).hex()
+    made = running.l1("eth_sendTransaction", {"from": address(ALICE), "data": code, "gas": hex(5_000_000)})
+    token: str = _mined(running, made)["contractAddress"]
+    running.l1("anvil_setBalance", BRIDGE_L2, hex(ETHER))
+    running.l1("anvil_impersonateAccount", BRIDGE_L2)
+    data = "0x" + MINT.call(owner, units).hex()
+    _mined(running, running.l1("eth_sendTransaction", {"from": BRIDGE_L2, "to": token, "data": data}))
+    return token
+
+
+def _mined(running: Running, transaction: str) -> dict[str, Any]:
+    while (receipt := running.l1("eth_getTransactionReceipt", transaction)) is None:
+        running.l1("evm_mine")
+    assert receipt["status"] == "0x1"
+    found: dict[str, Any] = receipt
+    return found
+
+
+def token_balance(running: Running, token: str, owner: str) -> int:
+    call = {"to": token, "data": "0x" + BALANCE_OF.call(owner).hex()}
+    return int(running.l1("eth_call", call, "latest"), 16)
+
+
+def test_a_token_goes_in_around_and_out(running: Running) -> None:
+    token_l1 = l1_token(running, address(ALICE), 1_000_000_000)
+    made = answer(running, "deploy-token", token_l1, account=BOB)
+    assert (made["symbol"], made["decimals"], made["made"]) == ("USD", 6, True)
+    assert answer(running, "deploy-token", token_l1, account=ALICE) == made | {"made": False}
+    token_l2 = made["token_l2"]
+
+    answer(running, "deposit", "100 USD", "--token-l1", token_l1, "--token-l2", token_l2, account=ALICE)
+    answer(running, "transfer", "30.5", address(BOB), "--token", token_l2, account=ALICE)
+    assert answer(running, "balance", address(ALICE), "--token", token_l2)["l2"] == "69.5 USD"
+
+    answer(running, "withdraw", "30", "--token-l2", token_l2, "--claim", account=BOB)
+    assert token_balance(running, token_l1, address(BOB)) == 30_000_000
+    assert answer(running, "balance", address(BOB), "--token", token_l2)["l2_units"] == "500000"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("deposit", "1.5"), "has no unit"),
+        (("deposit", "1e18wei"), "is not an amount"),
+        (("deposit", "0.5wei"), "more than 0 decimals"),
+        (("deposit", "1eth", "--token-l1", "0x" + "11" * 20), "both --token-l1 and --token-l2"),
+        (("transfer", "1eth", "0x12"), "is not an address"),
+        (("transfer", "1000000eth", "0x" + "12" * 20), "would refuse it"),
+        (("claim", "0x" + "12" * 32), "knows no transaction"),
+        (("status", "0x" + "12" * 32), "neither a transaction of L2 nor a deposit"),
+        (("depossit", "1eth"), "did you mean deposit"),
+        (("status", "--rpc-url", "http://127.0.0.1:1"), "127.0.0.1:1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(running: Running, arguments: tuple[str, ...], told: str) -> None:
+    done = ethrex_l2(running, *arguments, account=ALICE)
+
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_a_key_in_clear_is_not_taken(running: Running) -> None:
+    done = ethrex_l2(running, "deposit", "1eth", "--key", accounts.derive()[ALICE].key.hex())
+
+    assert done.returncode == 2
+    assert "a key in clear is not taken" in done.stderr
+    assert accounts.derive()[ALICE].key.hex() not in done.stderr
+
+
+def test_l1_is_no_rollup(running: Running) -> None:
+    done = ethrex_l2(running, "status", "--rpc-url", running.said["L1"])
+
+    assert done.returncode == 2
+    assert "is no rollup's node" in done.stderr
+
+
+def test_what_the_rollup_says_of_its_fees(running: Running) -> None:
+    rules = {
+        name: running.l2(f"ethrex_get{name}VaultAddress", "latest") for name in ("BaseFee", "OperatorFee", "L1Fee")
+    }
+    assert len(set(rules.values())) == 3
+    assert int(running.l2("ethrex_getOperatorFee", "latest"), 16) == 10**6
+    assert int(running.l2("ethrex_getL1BlobBaseFee", "latest"), 16) >= 1
+    assert running.l2("ethrex_getBatchByBlock", "0x1")["number"] == 1
+    assert running.l2("ethrex_getBatchByNumber", "0xffff") is None
