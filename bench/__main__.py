@@ -5,10 +5,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from . import import_chain, peers
+from . import import_chain, peers, rollup
 from .measure import Measurement
 
-BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {"import": import_chain.run}
+BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {
+    "import": import_chain.run,
+    "rollup": rollup.run,
+}
 
 
 def main() -> int:

@@ -58,10 +58,11 @@ def ask(url: str, method: str, *params: Any) -> Any:
 
 
 @contextmanager
-def rollup(folder: Path) -> Iterator[Running]:
+def rollup(folder: Path, *flags: str) -> Iterator[Running]:
+    """Blocks five times a second, a batch each second, unless `flags` say otherwise."""
     command = [
         *(COMMAND, "l2", "dev", "--datadir", str(folder), "--l1-port", "0", "--port", "0"),
-        *("--block-time", "0.2", "--batch-time", "1", "--l1-block-time", "0.2"),
+        *("--block-time", "0.2", "--batch-time", "1", "--l1-block-time", "0.2", *flags),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
