@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import coincurve
 from unit.rollup.whole import processes
 
 from ethrex_node import _native
@@ -54,7 +53,6 @@ def run(seconds: float = SECONDS, rate: int = RATE, latency_seconds: float = LAT
 def _transfers(first: int, count: int) -> list[str]:
     """Raw transactions of the dev accounts in turn, from number `first` on."""
     senders = accounts.derive()
-    keys = [coincurve.PrivateKey(sender.key) for sender in senders]
     made = []
     for number in range(first, first + count):
         seed = number if number % 2 else number % OLD_RECIPIENTS
@@ -66,7 +64,8 @@ def _transfers(first: int, count: int) -> list[str]:
             fees=Fees(10 * GWEI, GWEI),
             value_wei=1_000,
         )
-        signature = keys[number % len(senders)].sign_recoverable(transaction.preimage, hasher=_native.keccak256)
+        digest = _native.keccak256(transaction.preimage)
+        signature = _native.sign_hash(senders[number % len(senders)].key, digest)
         made.append("0x" + transaction.signed(signature).raw.hex())
     return made
 

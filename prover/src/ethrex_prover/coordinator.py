@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -27,13 +28,14 @@ class CoordinatorClient:
         parts = urlsplit(url)
         self.name = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
         self.prover = prover
+        self._run = secrets.token_hex(8)
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
         self._session = session
 
     async def lease(self, kinds: tuple[str, ...], program_version: int) -> wire.Grant | None:
         """A job, if there is one. Raises `Unreachable`, `Refused`, `Damaged`."""
-        body = wire.LeaseRequest(self.prover, kinds, program_version).json()
+        body = wire.LeaseRequest(self.prover, kinds, program_version, run=self._run).json()
         answer = await self._call("POST", LEASE_PATH, body)
         if not answer:
             return None

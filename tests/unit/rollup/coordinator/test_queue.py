@@ -48,6 +48,19 @@ def test_full_hands_get_nothing() -> None:
     assert queue.choose(jobs, WANTED, 1000) is not None, "a lease that ran out fills no hand"
 
 
+def test_a_restarted_prover_takes_up_what_it_left_behind() -> None:
+    left = queue.leased(FRESH, "p", 0, SETTINGS, "first")
+
+    assert queue.choose([left], dataclasses.replace(WANTED, run="first"), 1) is None
+    assert queue.choose([left], WANTED, 1) is None, "one that does not say may still be at it"
+    assert queue.choose([left], queue.Wanted("q", frozenset({"attested"}), 1, run="second"), 1) is None
+    again = queue.choose([left], dataclasses.replace(WANTED, run="second"), 1)
+    assert again == left
+
+    taken = queue.leased(left, "p", 1, SETTINGS, "second")
+    assert (taken.fences, taken.attempts) == (2, 1), "a job that ends its prover each time is worn out in the end"
+
+
 def test_a_lease_that_ran_out_goes_to_another_with_a_new_fence() -> None:
     first = leased()
     assert not queue.is_free(first, 999)

@@ -134,7 +134,8 @@ class Coordinator:
                 return None
             jobs = []
             for job in list(_open_jobs(txn)):
-                if queue.is_free(job, now) and queue.is_worn_out(job, self.settings):
+                is_free = queue.is_free(job, now) or queue.is_left_behind(job, wanted)
+                if is_free and queue.is_worn_out(job, self.settings):
                     worn_out.append(queue.exhausted(job))
                     _put(txn, worn_out[-1], job)
                 elif job.kind in self._verifiers:
@@ -142,7 +143,7 @@ class Coordinator:
             chosen = queue.choose(jobs, wanted, now)
             if chosen is None:
                 return None
-            given = queue.leased(chosen, wanted.prover, now, self.settings)
+            given = queue.leased(chosen, wanted.prover, now, self.settings, wanted.run)
             _put(txn, given, chosen)
             return given
 

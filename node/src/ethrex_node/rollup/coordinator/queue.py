@@ -35,12 +35,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a prover can do. `capacity`: leases that it holds at a time."""
+    """
+    What a prover can do. `capacity`: leases that it holds at a time. `run` is another one each time that it is started:
+    what an earlier run of it held is nobody's any more.
+    """
 
     prover: str
     kinds: frozenset[str]
     program_version: int
     capacity: int = 1
+    run: str = ""
 
 
 def is_free(job: Job, now_ms: int) -> bool:
@@ -54,21 +58,28 @@ def choose(jobs: Iterable[Job], wanted: Wanted, now_ms: int) -> Job | None:
     """The first that fits: `jobs` come by due time. None also where the prover's hands are full."""
     held, found = 0, None
     for job in jobs:
-        if job.lease is not None and job.lease.prover == wanted.prover and job.lease.until_ms > now_ms:
+        is_left = is_left_behind(job, wanted)
+        if job.lease is not None and job.lease.prover == wanted.prover and job.lease.until_ms > now_ms and not is_left:
             held += 1
-        elif found is None and _fits(job, wanted) and is_free(job, now_ms):
+        elif found is None and _fits(job, wanted) and (is_left or is_free(job, now_ms)):
             found = job
     return found if held < wanted.capacity else None
+
+
+def is_left_behind(job: Job, wanted: Wanted) -> bool:
+    """By an earlier run of the same prover."""
+    lease = job.lease
+    return bool(lease and wanted.run and lease.run and lease.prover == wanted.prover and lease.run != wanted.run)
 
 
 def _fits(job: Job, wanted: Wanted) -> bool:
     return job.kind in wanted.kinds and job.program_version == wanted.program_version
 
 
-def leased(job: Job, prover: str, now_ms: int, settings: Settings) -> Job:
+def leased(job: Job, prover: str, now_ms: int, settings: Settings, run: str = "") -> Job:
     """With a new fence. A lease that ran out before counts as an attempt."""
     lapsed = job.state is JobState.LEASED
-    lease = Lease(prover, job.fences + 1, now_ms, now_ms + settings.lease_ms)
+    lease = Lease(prover, job.fences + 1, now_ms, now_ms + settings.lease_ms, run=run)
     return dataclasses.replace(
         job, state=JobState.LEASED, fences=lease.fence, attempts=job.attempts + lapsed, lease=lease, reason=""
     )

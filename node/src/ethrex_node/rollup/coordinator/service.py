@@ -117,7 +117,7 @@ class Service:
         identity.must_be(Role.PROVER)
         asked = wire.LeaseRequest.read(await _body(request, JSON_MOST_BYTES))
         identity.must_own(asked.prover)
-        wanted = Wanted(asked.prover, frozenset(asked.kinds), asked.program_version, asked.capacity)
+        wanted = Wanted(asked.prover, frozenset(asked.kinds), asked.program_version, asked.capacity, asked.run)
         job = await self._coordinator.lease(wanted, identity.pool)
         if job is None:
             return web.Response(status=204)

@@ -32,6 +32,7 @@ class LeaseRequest:
     kinds: tuple[str, ...]
     program_version: int
     capacity: int = 1
+    run: str = ""
 
     def json(self) -> bytes:
         return orjson.dumps(
@@ -40,13 +41,14 @@ class LeaseRequest:
                 "kinds": self.kinds,
                 "programVersion": self.program_version,
                 "capacity": self.capacity,
+                "run": self.run,
             }
         )
 
     @classmethod
     def read(cls, body: bytes) -> LeaseRequest:
         """Raises `BadRequest`."""
-        fields = _fields(body, {"prover", "kinds", "programVersion"}, {"capacity"})
+        fields = _fields(body, {"prover", "kinds", "programVersion"}, {"capacity", "run"})
         kinds = fields["kinds"]
         if not isinstance(kinds, list) or not 1 <= len(kinds) <= KINDS_MOST:
             raise BadRequest(f"kinds is a list of 1 to {KINDS_MOST}")
@@ -55,6 +57,7 @@ class LeaseRequest:
             kinds=tuple(_id(kind, "kinds") for kind in kinds),
             program_version=_number(fields["programVersion"], "programVersion"),
             capacity=_number(fields.get("capacity", 1), "capacity", CAPACITY_MOST),
+            run=_id(fields["run"], "run") if fields.get("run") else "",
         )
 
 

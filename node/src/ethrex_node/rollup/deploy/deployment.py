@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 from pydantic import Field, ValidationError
 
 from ethrex_node import _native
+from ethrex_node.config import plain_json
 from ethrex_node.config.genesis import Genesis
 from ethrex_node.rollup.deploy.errors import PlanInvalid
 from ethrex_node.rollup.deploy.fields import Address, ChainId, File, Hash
@@ -49,14 +49,14 @@ class Deployment(File):
 def load(path: Path) -> Deployment:
     """With `genesis` as a path that can be opened from here. Raises `PlanInvalid`."""
     try:
-        found = Deployment.model_validate(orjson.loads(path.read_bytes()))
+        found = Deployment.model_validate(plain_json.decode(path.read_bytes()))
     except OSError as error:
         raise PlanInvalid(path, [f"cannot be read: {error.strerror}"]) from error
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise PlanInvalid(path, problems) from error
     except ValueError as error:
-        raise PlanInvalid(path, [f"is not JSON: {error}"]) from error
+        raise PlanInvalid(path, [str(error)]) from error
     return found.model_copy(update={"genesis": path.parent / found.genesis})
 
 

@@ -11,11 +11,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import orjson
 from pydantic import Field, ValidationError, model_validator
 
 from ethrex_node.config import errors as config_errors
-from ethrex_node.config import genesis
+from ethrex_node.config import genesis, plain_json
 from ethrex_node.rollup import genesis as rollup_genesis
 from ethrex_node.rollup.deploy.errors import PlanInvalid
 from ethrex_node.rollup.deploy.fields import Address, ChainId, File, Hash, Party, Seconds
@@ -129,11 +128,11 @@ def load(path: Path) -> Plan:
     """A JSON file, or TOML by its suffix. Raises `PlanInvalid` with every problem."""
     try:
         raw = path.read_bytes()
-        given = tomllib.loads(raw.decode()) if path.suffix == ".toml" else orjson.loads(raw)
+        given = tomllib.loads(raw.decode()) if path.suffix == ".toml" else plain_json.decode(raw)
     except OSError as error:
         raise PlanInvalid(path, [f"cannot be read: {error.strerror}"]) from error
     except (ValueError, RecursionError) as error:
-        raise PlanInvalid(path, [f"is neither JSON nor TOML: {error}"]) from error
+        raise PlanInvalid(path, [str(error)]) from error
     return read(given, path)
 
 

@@ -220,6 +220,7 @@ class Lease:
     granted_at_ms: int
     until_ms: int
     progress: str = ""
+    run: str = ""  # of the prover's process
 
 
 @dataclass(frozen=True, slots=True)
