@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from ethrex_node import _native
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1.abi import Function
@@ -274,6 +276,7 @@ class Traffic:
             self.deposits += 1
 
 
+@pytest.mark.timeout(2 * LIMIT_SECONDS + 10 * KILLS)
 def test_parts_that_are_killed_lose_nothing(tmp_path: Path) -> None:
     print(f"seed {SEED}, {KILLS} kills")
     chance = random.Random(SEED)
@@ -291,7 +294,7 @@ def test_parts_that_are_killed_lose_nothing(tmp_path: Path) -> None:
             time.sleep(2.0)
         finally:
             traffic.over.set()
-            thread.join(LIMIT_SECONDS)
+            thread.join(2 * LIMIT_SECONDS)
         assert traffic.failed is None, traffic.failed
         assert len(traffic.receipts) > KILLS
 

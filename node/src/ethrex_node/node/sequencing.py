@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 NAMESPACE: Final = "ethrex"
 FOLDER: Final = "rollup"  # the rollup's own data in a data folder
 AGAIN_SECONDS: Final = 5.0
+L1_AGAIN_SECONDS: Final = 1.0
 OUTBOX_SECONDS: Final = 0.5
 HEADS_SECONDS: Final = 1.0
 PRICES_SECONDS: Final = 600.0
@@ -120,7 +121,7 @@ class SequencerNode:
     async def start(self) -> None:
         """Raises `CannotSequence`, and the errors of L1, signers, store, token file; OSError where an address is taken."""
         self._watch.health.phase = "asking L1"
-        self.roles = roles = await self._open()
+        self.roles = roles = await self._open_once_l1_answers()
         try:
             self._watch.health.phase = "finding the open batch"
             await roles.sequencer.start()
@@ -149,6 +150,15 @@ class SequencerNode:
         await roles.session.close()
 
     # putting together
+
+    async def _open_once_l1_answers(self) -> Roles:
+        """An L1 that is away is waited for: it is not the sequencer's fault, and it comes back."""
+        while True:
+            try:
+                return await self._open()
+            except (errors.Unreachable, errors.Disagreement) as error:
+                log.warning("the start waits for L1", extra={"reason": str(error)})
+                await asyncio.sleep(L1_AGAIN_SECONDS)
 
     async def _open(self) -> Roles:
         asked, addresses = self._asked, self.deployed.addresses
