@@ -309,10 +309,9 @@ def _all_is_settled(rollup: World, traffic: Traffic) -> None:
     mined = int(patiently(rollup.l1_url, "eth_getTransactionCount", text(GIVER.address), "latest"), 16)
     _until(lambda: _balance(rollup, RECIPIENT) == mined * DEPOSIT_WEI, rollup)
 
-    head = int(patiently(rollup.l2_url, "eth_blockNumber"), 16)
-    _until(
-        lambda: (patiently(rollup.l2_url, "ethrex_getBatchByBlock", hex(head)) or {}).get("status") == "final", rollup
-    )
+    # A batch without a transaction is left open for long.
+    last = patiently(rollup.l2_url, "eth_getTransactionReceipt", list(traffic.receipts)[-1])["blockNumber"]
+    _until(lambda: (patiently(rollup.l2_url, "ethrex_getBatchByBlock", last) or {}).get("status") == "final", rollup)
     assert rollup.committed() >= rollup.verified() > 0
     log = rollup.parts["sequencer"].log.read_text()
     for bad in ("L1 refused", "L1 would refuse a batch", "a role of the rollup fails", "no block could be sealed"):
