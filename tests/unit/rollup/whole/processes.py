@@ -93,7 +93,11 @@ def until(is_so: Callable[[], object]) -> None:
 
 def ethrex_l2(running: Running, *arguments: str, account: int | None = None) -> subprocess.CompletedProcess[str]:
     """A command of users, signed by a dev account."""
-    environment = {**os.environ, "ETHREX_L1_RPC_URL": running.said["L1"], "ETHREX_L2_RPC_URL": running.said["rollup"]}
+    return ethrex_at(running.said["L1"], running.said["rollup"], *arguments, account=account)
+
+
+def ethrex_at(l1_url: str, url: str, *arguments: str, account: int | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ETHREX_L1_RPC_URL": l1_url, "ETHREX_L2_RPC_URL": url}
     if account is not None:
         environment |= {"ETHREX_KEY": "env:KEY", "KEY": accounts.derive()[account].key.hex()}
     command = [COMMAND, "l2", *arguments, "--json"]
@@ -101,6 +105,9 @@ def ethrex_l2(running: Running, *arguments: str, account: int | None = None) -> 
 
 
 def answer(running: Running, *arguments: str, account: int | None = None) -> Any:
-    done = ethrex_l2(running, *arguments, account=account)
+    return answered(ethrex_l2(running, *arguments, account=account))
+
+
+def answered(done: subprocess.CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

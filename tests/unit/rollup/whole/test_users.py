@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 
 from ethrex_node.dev import accounts
-from ethrex_node.rollup import artifacts
-from ethrex_node.rollup.l1 import abi
+from unit.rollup.whole import tokens
 from unit.rollup.whole.deployment import text
 from unit.rollup.whole.processes import Running, answer, ethrex_l2, rollup
 
 ETHER = 10**18
 ALICE, BOB = 4, 5  # dev accounts that no role of the local rollup uses
 BRIDGE_L2 = "0x" + bytes(18).hex() + "ffff"
-MINT = abi.Function("crosschainMint(address,uint256)")
-BALANCE_OF = abi.Function("balanceOf(address)")
 
 
 def address(account: int) -> str:
@@ -76,34 +73,8 @@ def test_a_withdrawal_is_claimed_once(running: Running) -> None:
     assert answer(running, "message-proof", done)[0]["status"] == "claimed"
 
 
-def l1_token(running: Running, owner: str, units: int) -> str:
-    """An ERC-20 on the L1: it mints for one address, which the dev chain lets us be."""
-    types, values = ("string", "string", "uint8", "address"), ("Dollar", "USD", 6, "0x" + "11" * 20)
-    code = "0x" + (artifacts.load("ERC20L2").creation + abi.encode(types, values)).hex()
-    made = running.l1("eth_sendTransaction", {"from": address(ALICE), "data": code, "gas": hex(5_000_000)})
-    token: str = _mined(running, made)["contractAddress"]
-    running.l1("anvil_setBalance", BRIDGE_L2, hex(ETHER))
-    running.l1("anvil_impersonateAccount", BRIDGE_L2)
-    data = "0x" + MINT.call(owner, units).hex()
-    _mined(running, running.l1("eth_sendTransaction", {"from": BRIDGE_L2, "to": token, "data": data}))
-    return token
-
-
-def _mined(running: Running, transaction: str) -> dict[str, Any]:
-    while (receipt := running.l1("eth_getTransactionReceipt", transaction)) is None:
-        running.l1("evm_mine")
-    assert receipt["status"] == "0x1"
-    found: dict[str, Any] = receipt
-    return found
-
-
-def token_balance(running: Running, token: str, owner: str) -> int:
-    call = {"to": token, "data": "0x" + BALANCE_OF.call(owner).hex()}
-    return int(running.l1("eth_call", call, "latest"), 16)
-
-
 def test_a_token_goes_in_around_and_out(running: Running) -> None:
-    token_l1 = l1_token(running, address(ALICE), 1_000_000_000)
+    token_l1 = tokens.make(running.l1, address(ALICE), address(ALICE), 1_000_000_000, decimals=6)
     made = answer(running, "deploy-token", token_l1, account=BOB)
     assert (made["symbol"], made["decimals"], made["made"]) == ("USD", 6, True)
     assert answer(running, "deploy-token", token_l1, account=ALICE) == made | {"made": False}
@@ -114,7 +85,7 @@ def test_a_token_goes_in_around_and_out(running: Running) -> None:
     assert answer(running, "balance", address(ALICE), "--token", token_l2)["l2"] == "69.5 USD"
 
     answer(running, "withdraw", "30", "--token-l2", token_l2, "--claim", account=BOB)
-    assert token_balance(running, token_l1, address(BOB)) == 30_000_000
+    assert tokens.balance(running.l1, token_l1, address(BOB)) == 30_000_000
     assert answer(running, "balance", address(BOB), "--token", token_l2)["l2_units"] == "500000"
 
 

@@ -1,0 +1,201 @@
+"""The roles of rollups as processes of their own on one dev L1: started, asked, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ethrex_node import _native
+from ethrex_node.dev import accounts
+from ethrex_node.rollup.l1.abi import Function
+from ethrex_node.rollup.l1.transaction import Signed, Transaction
+
+LIMIT_SECONDS: Final = 120.0
+OWNER: Final = accounts.derive()[0]
+TOKEN: Final = "k" * 32
+STATUS: Final = Function("chainStatus(uint256)", "((uint64,uint64,uint64,bool,uint8,address,address,bytes32))")
+
+
+class Away(Exception):
+    """The node does not answer now."""
+
+
+def ask(url: str, method: str, *params: Any) -> Any:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            value = json.load(answer)
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        raise Away(str(error)) from error
+    if "error" in value:
+        raise AssertionError(f"{method}: {value['error']}")
+    return value["result"]
+
+
+def patiently(url: str, method: str, *params: Any) -> Any:
+    """Until the node is back."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while True:
+        try:
+            return ask(url, method, *params)
+        except Away:
+            assert time.monotonic() < end, f"{url} stays away"
+            time.sleep(0.05)
+
+
+@dataclass
+class Part:
+    """A process that is started again with the same command."""
+
+    name: str
+    command: list[str]
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = str(Path(sys.executable).with_name(self.command[0]))
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [program, *self.command[1:]], stdout=output, stderr=output, env={**os.environ, **self.environment}
+            )
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        assert self.process is not None
+        assert self.process.poll() is None, f"{self.name} ended by itself:\n{self.log.read_text()[-3000:]}"
+        self.process.send_signal(number)
+        self.process.wait(LIMIT_SECONDS)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def text(address: bytes) -> str:
+    return "0x" + address.hex()
+
+
+def signed(transaction: Transaction, key: bytes) -> Signed:
+    return transaction.signed(_native.sign_hash(key, _native.keccak256(transaction.preimage)))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Who acts for a chain on L1. Two chains do not share an account there: their nonces would meet."""
+
+    committer: accounts.DevAccount
+    settler: accounts.DevAccount
+    prover: accounts.DevAccount
+
+
+@dataclass
+class Chain:
+    """A rollup whose sequencer and prover run."""
+
+    chain_id: int
+    l1_url: str
+    url: str
+    deployment: dict[str, Any]
+    sequencer: Part
+    prover: Part
+
+    @property
+    def bridge(self) -> bytes:
+        return bytes.fromhex(self.deployment["bridge"][2:])
+
+    def last_committed_and_verified(self) -> tuple[int, int]:
+        call = {"to": self.deployment["proposer"], "data": "0x" + STATUS.call(self.chain_id).hex()}
+        (status,) = STATUS.result(bytes.fromhex(patiently(self.l1_url, "eth_call", call, "latest")[2:]))
+        return int(status[0]), int(status[1])
+
+
+@contextmanager
+def l1(folder: Path) -> Iterator[tuple[str, Part]]:
+    """A dev L1 with its blocks on disk, at a port that a restart has again."""
+    port = free_port()
+    command = ["ethrex", "--dev", "--datadir", str(folder / "l1"), "--http.port", str(port), "--dev.block-time", "0.3"]
+    part = Part("l1", command, folder / "l1.log")
+    part.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        patiently(url, "eth_chainId")
+        yield url, part
+    finally:
+        _end(part)
+
+
+def deploy(folder: Path, l1_url: str, chains: Sequence[dict[str, Any]]) -> None:
+    """By the command, from a plan of these chains."""
+    plan = {"salt": "0x" + "07" * 32, "owner": text(OWNER.address), "chains": list(chains)}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    command = [
+        *(str(Path(sys.executable).with_name("ethrex")), "l2", "deploy", "--plan", str(folder / "plan.json")),
+        *("--eth-rpc-url", l1_url, "--key", "env:OWNER", "--out", str(folder / "deployment"), "--json"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OWNER": OWNER.key.hex()})
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def chain(folder: Path, l1_url: str, chain_id: int, keys: Keys) -> Iterator[Chain]:
+    """Sequencer and prover of a chain that `deploy` has written into `folder`."""
+    port, coordinator = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    file = folder / "deployment" / f"{chain_id}.json"
+    deployment = json.loads(file.read_text())
+    home = folder / str(chain_id)
+    home.mkdir()
+    (home / "tokens").write_text(f"prover pool {TOKEN}\n")
+    (home / "token").write_text(TOKEN)
+    sequencer = Part(
+        "sequencer",
+        [
+            *("ethrex", "l2", "sequencer", "--deployment", str(file), "--datadir", str(home / "data")),
+            *("--http.port", str(port), "--http.api", "eth,ethrex,txpool", "--eth.rpc-url", l1_url),
+            *("--watcher.tag", "latest", "--watcher.watch-interval", "0.2", "--eth.patience", "3"),
+            *("--block-producer.block-time", "0.2", "--committer.commit-time", "1"),
+            *("--committer.key", "env:COMMITTER", "--settler.key", "env:SETTLER"),
+            *("--proof-coordinator.port", str(coordinator), "--proof-coordinator.tokens", str(home / "tokens")),
+        ],
+        home / "sequencer.log",
+        {"COMMITTER": keys.committer.key.hex(), "SETTLER": keys.settler.key.hex()},
+    )
+    prover = Part(
+        "prover",
+        [
+            *("ethrex-prover", "run", "--backend", "attested", "--coordinator", f"http://127.0.0.1:{coordinator}"),
+            *("--token-file", str(home / "token"), "--id", "pool.0", "--key", "env:PROVER", "--poll", "0.1"),
+            *("--l1-chain-id", str(deployment["l1ChainId"]), "--verifier", deployment["attestedVerifier"]),
+        ],
+        home / "prover.log",
+        {"PROVER": keys.prover.key.hex()},
+    )
+    try:
+        sequencer.start()
+        prover.start()
+        patiently(url, "eth_chainId")
+        yield Chain(chain_id, l1_url, url, deployment, sequencer, prover)
+    finally:
+        _end(prover)
+        _end(sequencer)
+
+
+def _end(part: Part) -> None:
+    if part.process is not None and part.process.poll() is None:
+        part.kill()
