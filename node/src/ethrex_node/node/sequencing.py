@@ -29,12 +29,13 @@ from ..rollup.l1.client import L1Client
 from ..rollup.l1.client import Settings as L1Settings
 from ..rollup.outbox import Outbox
 from ..rollup.outbox import Settings as OutboxSettings
-from ..rollup.sequencer import Limits, Sequencer
+from ..rollup.sequencer import Limits, Sequencer, policy
 from ..rollup.sequencer import Settings as BlockSettings
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, watcher
-from ..rollup.store import Store
+from ..rollup.store import Store, schema
 from ..rollup.store import batches as stored
+from ..rollup.store.environment import key
 from ..rollup.store.schema import TABLES
 from . import rollup_figures
 from .assembly import Node, Opened
@@ -125,6 +126,7 @@ class SequencerNode:
         try:
             self._watch.health.phase = "finding the open batch"
             await roles.sequencer.start()
+            roles.sequencer.pressure = lambda: self._pressure(roles)
             await roles.door.start()
             await roles.node.start()
         except BaseException:
@@ -340,6 +342,19 @@ class SequencerNode:
             runs[f"outbox {number}"] = lambda outbox=outbox: outbox.run(OUTBOX_SECONDS)  # type: ignore[misc]
         return runs
 
+    def _pressure(self, roles: Roles) -> str | None:
+        asked, kinds = self._asked, set(self._asked.proof_kinds)
+        verified = roles.settler.verified
+        with roles.store.read() as txn:
+            above = [row for _, row in txn.scan(schema.BATCHES, start=key(verified + 1))]
+        backlog = policy.Backlog.of(
+            above,
+            max(roles.committer.committed, verified),
+            lambda number: kinds <= roles.coordinator.proofs(number).keys(),
+        )
+        limits = policy.Patience(uncommitted_blobs=asked.most_uncommitted_blobs, unproven_gas=asked.most_unproven_gas)
+        return policy.pressure(backlog, limits)
+
     async def _supervised(self, roles: Roles, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """What a role did not expect is an alarm, and no reason for the others to stop."""
         while True:
@@ -396,6 +411,7 @@ class SequencerNode:
         add("provers", lambda: rollup_figures.provers(roles.coordinator))
         for number, outbox in enumerate(roles.outboxes):
             add(f"outbox {number}", outbox.metrics)
+        self._watch.health.add("pressure", lambda: roles.sequencer.waits_for)
         self._watch.health.add(
             "roles", lambda: "; ".join(f"{name}: {why}" for name, why in roles.troubles.items()) or None
         )

@@ -49,6 +49,12 @@ class RollupSettings:
 
     # Blocks
     block_time: float = options.option("block-producer.block-time", 1.0, "time between blocks", unit="seconds", low=0.1)
+    most_uncommitted_blobs: int = options.option(
+        "block-producer.most-uncommitted-blobs", 600, "building waits while more than these are not on L1", low=1
+    )
+    most_unproven_gas: int = options.option(
+        "block-producer.most-unproven-gas", 50_000_000_000, "building waits while more is without a proof", unit="gas", low=1
+    )  # fmt: skip
 
     # Batches
     committer_key: str | None = options.option(

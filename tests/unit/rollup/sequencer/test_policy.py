@@ -4,7 +4,7 @@ import pytest
 
 from ethrex_node.rollup.sequencer import policy
 from ethrex_node.rollup.sequencer.policy import Limits, OpenBatch
-from ethrex_node.rollup.store.schema import QueueItem, SealedBlock
+from ethrex_node.rollup.store.schema import Batch, QueueItem, SealedBlock
 
 LIMITS = Limits(seconds=60, idle_seconds=600, gas=1_000_000, blobs=1, least_room_bytes=10_000)
 
@@ -68,3 +68,27 @@ def test_no_more_items_are_offered_than_can_fill_the_room() -> None:
 def test_limits_that_cannot_hold_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="blob"):
         Limits(**wrong)
+
+
+def batch(number: int, blobs: int, gas: int) -> Batch:
+    return Batch(number, bytes(32), b"", 1, number, number, gas, (bytes(32),) * blobs, bytes(32), 0)
+
+
+@pytest.mark.parametrize(
+    ("committed", "proven", "told"),
+    [
+        (3, {1, 2, 3}, None),
+        (2, {1, 2, 3}, None),
+        (1, {1, 2, 3}, "5 blobs are not on L1"),
+        (3, {1, 2}, None),
+        (3, {1}, "300 gas is not proven"),
+        (0, set(), "7 blobs"),
+    ],
+)
+def test_building_waits_for_l1_and_for_provers(committed: int, proven: set[int], told: str | None) -> None:
+    patience = policy.Patience(uncommitted_blobs=3, unproven_gas=200)
+    batches = [batch(1, 2, 100), batch(2, 2, 100), batch(3, 3, 200)]
+
+    found = policy.pressure(policy.Backlog.of(batches, committed, proven.__contains__), patience)
+
+    assert found is None if told is None else found is not None and told in found

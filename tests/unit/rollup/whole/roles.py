@@ -153,8 +153,8 @@ def deploy(folder: Path, l1_url: str, chains: Sequence[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def chain(folder: Path, l1_url: str, chain_id: int, keys: Keys) -> Iterator[Chain]:
-    """Sequencer and prover of a chain that `deploy` has written into `folder`."""
+def chain(folder: Path, l1_url: str, chain_id: int, keys: Keys, *flags: str) -> Iterator[Chain]:
+    """Sequencer (with these flags) and prover of a chain that `deploy` has written into `folder`."""
     port, coordinator = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     file = folder / "deployment" / f"{chain_id}.json"
@@ -172,6 +172,7 @@ def chain(folder: Path, l1_url: str, chain_id: int, keys: Keys) -> Iterator[Chai
             *("--block-producer.block-time", "0.2", "--committer.commit-time", "1"),
             *("--committer.key", "env:COMMITTER", "--settler.key", "env:SETTLER"),
             *("--proof-coordinator.port", str(coordinator), "--proof-coordinator.tokens", str(home / "tokens")),
+            *flags,
         ],
         home / "sequencer.log",
         {"COMMITTER": keys.committer.key.hex(), "SETTLER": keys.settler.key.hex()},

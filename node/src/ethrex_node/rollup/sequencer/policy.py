@@ -8,11 +8,11 @@ gas of queued items can publish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ethrex_node.rollup.store.schema import QueueItem, SealedBlock
+from ethrex_node.rollup.store.schema import Batch, QueueItem, SealedBlock
 
 BLOB_PAYLOAD_BYTES: Final = 126_976
 # Length, encoding, compression, header, counts: what a diff takes beside what is metered.
@@ -88,6 +88,40 @@ def end_reason(batch: OpenBatch, limits: Limits, now_ms: int) -> str | None:
         return "gas"
     if age_seconds >= (limits.seconds if batch.transactions else limits.idle_seconds):
         return "time"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How far L1 and the provers may be behind before building waits for them."""
+
+    uncommitted_blobs: int = 600
+    unproven_gas: int = 50_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Of the batches that are made: blobs that are not on L1 yet, gas that is not verified there and has no proof."""
+
+    uncommitted_blobs: int
+    unproven_gas: int
+
+    @classmethod
+    def of(cls, batches: Iterable[Batch], committed: int, proven: Callable[[int], bool]) -> Backlog:
+        """Of batches above the last that L1 has verified; `committed` is the last that is on L1."""
+        blobs = gas = 0
+        for batch in batches:
+            blobs += len(batch.blob_hashes) if batch.number > committed else 0
+            gas += 0 if proven(batch.number) else batch.gas_used
+        return cls(blobs, gas)
+
+
+def pressure(backlog: Backlog, patience: Patience) -> str | None:
+    """Why nothing shall be sealed now: users wait rather than get a chain that nobody can settle."""
+    if backlog.uncommitted_blobs > patience.uncommitted_blobs:
+        return f"{backlog.uncommitted_blobs} blobs are not on L1 yet, more than {patience.uncommitted_blobs}"
+    if backlog.unproven_gas > patience.unproven_gas:
+        return f"{backlog.unproven_gas} gas is not proven yet, more than {patience.unproven_gas}"
     return None
 
 

@@ -62,6 +62,7 @@ class Sequencer:
         self.pressure: Callable[[], str | None] = lambda: None
         self.ended: Counter[str] = Counter()
         self.sealed = 0
+        self.waits_for: str | None = None
         self._chain = chain
         self._builder = builder
         self._store = store
@@ -101,11 +102,18 @@ class Sequencer:
             reason = policy.end_reason(self.open, self._settings.limits, self._now_ms())
             if reason is not None:
                 await self._end(reason)
-            waiting = self.pressure()
-            if waiting is not None:
-                log.warning("nothing is sealed", extra={"reason": waiting})
+            if self._must_wait():
                 return None
             return await self._seal()
+
+    def _must_wait(self) -> bool:
+        """Under pressure; said when it begins and when it ends."""
+        before, self.waits_for = self.waits_for, self.pressure()
+        if before is None and self.waits_for is not None:
+            log.warning("nothing is sealed", extra={"reason": self.waits_for})
+        elif before is not None and self.waits_for is None:
+            log.info("sealing goes on")
+        return self.waits_for is not None
 
     async def end_batch(self, reason: str = "asked") -> None:
         """End the open batch now, if it has a block."""
@@ -174,4 +182,6 @@ class Sequencer:
             "rollup_open_batch_bytes", "Data of the batch that is open, before it is packed", self.open.data_bytes
         )
         yield metrics.gauge("rollup_open_batch_blocks", "Blocks of the batch that is open", self.open.blocks)
+        is_waiting = float(self.waits_for is not None)
+        yield metrics.gauge("rollup_waiting", "1 while nothing is sealed since L1 or provers are behind", is_waiting)
         yield metrics.gauge("rollup_queue_index", "Items of the L1 queue that are behind the chain", self.queue_index)
