@@ -18,7 +18,7 @@ use revm::{
     context_interface::{
         ContextTr, JournalTr,
         journaled_state::account::JournaledAccountTr,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultGas},
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
     },
     handler::{Handler, MainnetEvm, MainnetHandler},
     interpreter::Instruction,
@@ -27,16 +27,11 @@ use revm::{
 use crate::{
     Block, BlockError, ChainSpec, ExecuteError, Fork, Header, Receipt, StateChanges, StateSource, Transaction,
     TransactionError, constantinople, dao, environment,
-    intrinsic::intrinsic_gas,
     journal::BlockJournal,
     overlay::{Ancestors, Overlay},
     requests::{self, Requests},
     rewards,
-    rollup::{
-        self, Privileged, Published, RollupRules,
-        fees::{Payer, RollupHandler},
-        precompiles::precompiles,
-    },
+    rollup::{self, Published, RollupRules, fees::RollupHandler, precompiles::precompiles},
     spec::GAS_PER_BLOB,
 };
 
@@ -46,7 +41,7 @@ const SYSTEM_CALL_GAS: u64 = 30_000_000;
 const GWEI: u64 = 1_000_000_000;
 
 type BlockContext<'a, S> = Context<BlockEnv, TxEnv, CfgEnv, Overlay<'a, S>, BlockJournal<'a, S>>;
-pub(crate) type BlockEvm<'a, S> = MainnetEvm<BlockContext<'a, S>>;
+type BlockEvm<'a, S> = MainnetEvm<BlockContext<'a, S>>;
 type EvmResult<S> = Result<ExecutionResult<HaltReason>, EVMError<<S as revm::Database>::Error, InvalidTransaction>>;
 
 /// What a block did.
@@ -163,9 +158,9 @@ impl<'a, S: StateSource> Executor<'a, S> {
             (None, Transaction::Privileged(_)) => return Err(self.refused(TransactionError::PrivilegedOutsideRollup)),
             (Some(rules), Transaction::Signed(_)) => {
                 self.check_tip(rules, transaction).map_err(|reason| self.refused(reason))?;
-                self.run_on_rollup(rules, transaction, sender, Payer::Sender)?
+                self.run_on_rollup(rules, transaction, sender)?
             }
-            (Some(rules), Transaction::Privileged(item)) => self.run_privileged(rules, transaction, item)?,
+            (Some(rules), Transaction::Privileged(item)) => self.run_on_rollup(rules, transaction, item.from)?,
         };
         self.blob_gas_used += blob_gas;
         self.record(transaction, result, data_gas)
@@ -188,41 +183,17 @@ impl<'a, S: StateSource> Executor<'a, S> {
         rules: &RollupRules,
         transaction: &Transaction,
         sender: Address,
-        payer: Payer,
     ) -> Result<(ExecutionResult<HaltReason>, u64), ExecuteError<S::Error>> {
         let prices = rollup::header::l1_prices(self.header);
         self.evm.ctx.set_tx(environment::tx_env(transaction, sender));
-        let mut handler = RollupHandler::new(rules, prices, &mut self.published, payer);
+        let mut handler = RollupHandler::new(rules, prices, &mut self.published);
         handler.data_limit = self.data_limit;
-        let outcome = handler.run(&mut self.evm);
+        let outcome = handler.transact(&mut self.evm, Handler::run);
         let (data_gas, exceeded) = (handler.data_gas, handler.exceeded);
         if exceeded {
             return Err(self.refused(TransactionError::BlockDataExceeded { limit: self.data_limit }));
         }
         Ok((self.settle(outcome)?, data_gas))
-    }
-
-    /// Run what L1 has queued. It is part of the block whatever comes of it: what could not run is a failed transaction.
-    fn run_privileged(
-        &mut self,
-        rules: &RollupRules,
-        transaction: &Transaction,
-        item: &Privileged,
-    ) -> Result<(ExecutionResult<HaltReason>, u64), ExecuteError<S::Error>> {
-        let (intrinsic, floor) = intrinsic_gas(transaction, self.fork);
-        let journal = &mut self.evm.ctx.journaled_state;
-        if item.from == rollup::BRIDGE {
-            journal.balance_incr(item.from, item.value).map_err(ExecuteError::Source)?;
-        }
-        let balance = journal.load_account(item.from).map_err(ExecuteError::Source)?.info.balance;
-        if item.gas_limit < intrinsic.max(floor) || balance < item.value {
-            let addition = self.published.weigh(journal.written(), &[]);
-            self.published.settle(addition);
-            journal.commit_tx();
-            let gas = ResultGas::default().with_total_gas_spent(item.gas_limit.min(intrinsic.max(floor)));
-            return Ok((ExecutionResult::Revert { gas, logs: Vec::new(), output: Bytes::new() }, 0));
-        }
-        self.run_on_rollup(rules, transaction, item.from, Payer::Queue { intrinsic, floor })
     }
 
     /// Bytes that the transactions so far have added to what a rollup publishes, at most.

@@ -25,7 +25,11 @@ use revm::{
     state::{Account, EvmState},
 };
 
-use crate::{StateSource, overlay::Overlay, rollup::metering::Written};
+use crate::{
+    StateSource,
+    overlay::Overlay,
+    rollup::metering::{Writes, Written},
+};
 
 type LoadResult<T, S> = Result<T, JournalLoadError<<S as Database>::Error>>;
 
@@ -35,40 +39,16 @@ pub struct BlockJournal<'a, S: StateSource> {
 }
 
 impl<'a, S: StateSource> BlockJournal<'a, S> {
-    /// What the transaction in hand has written so far, in order; what was undone again is not there.
-    pub fn written(&self) -> impl Iterator<Item = Written> {
-        self.inner.journal.iter().flat_map(|entry| self.writes(entry)).flatten()
-    }
-
-    fn writes(&self, entry: &JournalEntry) -> [Option<Written>; 2] {
-        let account = |address: &Address| Some(Written::Account(*address));
-        match entry {
-            JournalEntry::AccountDestroyed { address, target, .. } => [account(address), account(target)],
-            JournalEntry::BalanceTransfer { from, to, .. } => [account(from), account(to)],
-            JournalEntry::BalanceChange { address, .. }
-            | JournalEntry::NonceChange { address, .. }
-            | JournalEntry::NonceBump { address }
-            | JournalEntry::AccountCreated { address, .. } => [account(address), None],
-            JournalEntry::StorageChanged { address, key, .. } => [Some(Written::Slot(*address, *key)), None],
-            JournalEntry::CodeChange { address, .. } => {
-                [Some(Written::Code(*address, self.code_length(address))), None]
-            }
-            JournalEntry::AccountWarmed { .. }
-            | JournalEntry::AccountTouched { .. }
-            | JournalEntry::StorageWarmed { .. }
-            | JournalEntry::TransientStorageChange { .. } => [None, None],
-        }
-    }
-
-    fn code_length(&self, address: &Address) -> usize {
-        let code = self.inner.state.get(address).and_then(|account| account.info.code.as_ref());
-        code.map_or(0, |code| code.len())
-    }
-
     /// Whether storage keeps a contract from being created here. revm itself checks nonce and code.
     fn collides_by_storage(&mut self, address: Address) -> bool {
         let free = |account: &Account| account.info.nonce == 0 && account.info.code_hash == KECCAK256_EMPTY;
         self.inner.state.get(&address).is_some_and(free) && self.inner.database.has_storage(address)
+    }
+}
+
+impl<S: StateSource> Writes for BlockJournal<'_, S> {
+    fn written(&self) -> impl Iterator<Item = Written> {
+        self.inner.written()
     }
 }
 

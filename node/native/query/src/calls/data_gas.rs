@@ -1,17 +1,14 @@
 //! What a message on a rollup will pay for the data that it publishes, in gas.
 //!
-//! The executor meters a transaction by its journal; here the message runs once more, alone, and what it changed is
-//! weighed by the same rules. That is the most that it can come to: in a block others may have paid for a part of it.
+//! The message runs once more, alone, and its data is metered at no price. That is the most that it can come to: in a
+//! block others may have paid for a part of it.
 
 use super::args::Message;
 use super::error::{CallError, SourceError, from_evm};
-use super::run::{Environment, machine};
-use alloy_primitives::{Address, U256};
+use super::run::{Environment, RollupFees, machine};
+use revm::DatabaseRef;
 use revm::database_interface::WrapDatabaseRef;
-use revm::state::Account;
-use revm::{DatabaseRef, ExecuteEvm};
-use stf::rollup::metering::Written;
-use stf::rollup::{L1Prices, Published, fees};
+use stf::rollup::{L1Prices, Published, RollupRules, fees};
 
 /// Prices move until the transaction is in a block: L1's up, the gas price that it is measured in down.
 const MARGIN_PERCENT: u64 = 25;
@@ -27,25 +24,16 @@ pub struct DataPrice {
 /// Gas to add to the limit of a message.
 pub fn data_gas<D: DatabaseRef<Error = SourceError>>(
     state: &D,
-    environment: Environment,
+    rules: &RollupRules,
+    mut environment: Environment,
     message: &Message,
     price: DataPrice,
 ) -> Result<u64, CallError> {
-    let tx = message.to_tx_env()?;
-    let done = machine(WrapDatabaseRef(state), environment, ())
-        .transact(tx)
+    let (tx, mut published) = (message.to_tx_env()?, Published::default());
+    environment.rollup = Some(RollupFees { rules: rules.clone(), prices: L1Prices::default() });
+    machine(WrapDatabaseRef(state), environment, ())
+        .run(tx, &mut published)
         .map_err(|error| from_evm(error, |reason| message.refused(reason)))?;
-    let written = done.state.iter().flat_map(|(address, account)| changes(*address, account));
-    let bytes = Published::default().weigh(written, done.result.logs()).bytes;
-    let gas = fees::data_gas(bytes, price.l1, price.gas_price);
+    let gas = fees::data_gas(published.bytes(), price.l1, price.gas_price);
     Ok(gas.saturating_add(gas.saturating_mul(MARGIN_PERCENT) / 100))
-}
-
-fn changes(address: Address, account: &Account) -> impl Iterator<Item = Written> {
-    let (now, before) = (&account.info, account.original_info());
-    let moved = now.balance != before.balance || now.nonce != before.nonce;
-    let code = (now.code_hash != before.code_hash)
-        .then(|| Written::Code(address, now.code.as_ref().map_or(0, |code| code.len())));
-    let slots = account.changed_storage_slots().map(move |(key, _)| Written::Slot(address, U256::from(*key)));
-    moved.then_some(Written::Account(address)).into_iter().chain(code).chain(slots)
 }

@@ -20,6 +20,8 @@ use alloy_primitives::{Bytes, U256};
 use revm::DatabaseRef;
 use revm::context_interface::result::ExecutionResult;
 use revm::database_interface::WrapDatabaseRef;
+use stf::Header;
+use stf::rollup::RollupRules;
 use stf::rollup::header::l1_prices;
 
 /// Run a message and give what it returns.
@@ -78,14 +80,15 @@ pub fn estimate_gas(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -
     let gas_cap = place.gas_cap();
     let mut environment = place.environment.clone();
     let layer = place.layer_in(&mut environment, state.unwrap_or_default())?;
-    let price = data_price(&place, &message);
+    environment.rollup = None;
     let search = Search { state: &layer, environment: &environment, message: message.clone(), requested, gas_cap };
     let gas = search.run()?;
-    let data = match price {
+    let data = match &context.spec.rollup {
         None => 0,
-        Some(price) => {
+        Some(rules) => {
             let message = Message { gas, ..message };
-            data_gas(&layer, environment.for_message(&message), &message, price)?
+            let price = data_price(rules, &place.header, &message);
+            data_gas(&layer, rules, environment.for_message(&message), &message, price)?
         }
     };
 
@@ -93,14 +96,13 @@ pub fn estimate_gas(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -
     Ok(())
 }
 
-/// What a rollup charges for the data of a message; `None` on a chain that publishes none.
-fn data_price(place: &Place<'_>, message: &Message) -> Option<DataPrice> {
-    let rules = place.context.spec.rollup.as_ref()?;
-    let base_fee = u128::from(place.header.base_fee_per_gas.unwrap_or_default());
+/// What a rollup charges for the data of a message.
+fn data_price(rules: &RollupRules, header: &Header, message: &Message) -> DataPrice {
+    let base_fee = u128::from(header.base_fee_per_gas.unwrap_or_default());
     let least = base_fee + u128::from(rules.operator_fee_per_gas);
     let offered = message.fee_cap.min(message.tip_cap.saturating_add(U256::from(base_fee)));
     let gas_price = if message.is_free() { least } else { least.max(offered.saturating_to()) };
-    Some(DataPrice { l1: l1_prices(&place.header), gas_price })
+    DataPrice { l1: l1_prices(header), gas_price }
 }
 
 /// The accounts and slots that a message touches.

@@ -175,13 +175,14 @@ mod tests {
     use crate::calls::run::machine;
     use crate::calls::testing::{CONTRACT, MemoryState, SENDER, environment, message};
     use alloy_primitives::hex;
-    use revm::handler::ExecuteEvm;
+    use stf::rollup::Published;
 
     fn run_and_commit(layer: &mut Layer<&MemoryState>, json: &str, spec: SpecId) {
         let mut message = message(json);
         message.base_fee = spec.is_enabled_in(SpecId::LONDON).then_some(7);
         let tx = message.to_tx_env().expect("fits");
-        let done = machine(&mut *layer, environment(spec).for_message(&message), ()).transact(tx).expect("runs");
+        let environment = environment(spec).for_message(&message);
+        let done = machine(&mut *layer, environment, ()).transact(tx, &mut Published::default()).expect("runs");
         layer.commit(done.state);
     }
 

@@ -24,11 +24,11 @@ use alloy_rpc_types_trace::parity::{
 };
 use revm::DatabaseCommit;
 use revm::context_interface::result::ResultAndState;
-use revm::inspector::InspectEvm;
 use revm_inspectors::tracing::{TracingInspector, TracingInspectorConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stf::Transaction;
+use stf::rollup::Published;
 
 type Types = HashSet<TraceType>;
 
@@ -323,7 +323,7 @@ pub fn raw_transaction(context: &Context, params: &Params<'_>, out: &mut Vec<u8>
     let mut inspector = recorder(&types, limits(context));
     let mut layer = place.layer_in(&mut place.environment.clone(), StateOverrides::default())?;
     let done = machine(&mut layer, place.environment.clone(), &mut inspector)
-        .inspect_tx(stf::environment::tx_env(&transaction, sender))
+        .inspect(stf::environment::tx_env(&transaction, sender), &mut Published::default())
         .map_err(|error| RpcError::server(error.to_string()))?;
     inspector.check()?;
 

@@ -5,16 +5,22 @@ use super::error::{CallError, SourceError, from_evm};
 use super::faults::Faults;
 use super::precompiles::CallPrecompiles;
 use super::revert::halt_message;
-use revm::bytecode::opcode;
-use revm::context::{BlockEnv, CfgEnv, Context, Evm, FrameStack, TxEnv};
+use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY};
+use revm::bytecode::{Bytecode, opcode};
+use revm::context::{BlockEnv, CfgEnv, Context, ContextSetters, Evm, FrameStack, TxEnv};
 use revm::context_interface::result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultAndState};
+use revm::context_interface::{ContextTr, JournalTr};
 use revm::handler::instructions::EthInstructions;
-use revm::handler::{EthFrame, ExecuteEvm};
-use revm::inspector::{InspectEvm, Inspector};
-use revm::interpreter::Instruction;
+use revm::handler::{EthFrame, Handler, MainnetHandler, SystemCallEvm};
+use revm::inspector::{Inspector, InspectorHandler};
 use revm::interpreter::interpreter::EthInterpreter;
+use revm::interpreter::{
+    CallInput, CallInputs, CallOutcome, CallScheme, CallValue, Gas, Instruction, InstructionResult, InterpreterResult,
+};
 use revm::state::AccountInfo;
 use revm::{Database, DatabaseRef, Journal};
+use stf::rollup::fees::RollupHandler;
+use stf::rollup::{self, L1Prices, Published, RollupRules};
 use stf::{ChainSpec, Fork, Header, constantinople};
 
 /// Frames that are built ahead: a token's balance takes one, few calls go deeper than two.
@@ -34,12 +40,21 @@ pub struct Environment {
     pub is_london: bool,
     /// The one fork whose stores revm does not know (EIP-1283).
     is_constantinople: bool,
+    /// What transactions pay beside gas; `None` where the chain is no rollup, or nothing is paid.
+    pub rollup: Option<RollupFees>,
+}
+
+/// A rollup's fees in one block.
+#[derive(Clone, Debug)]
+pub struct RollupFees {
+    pub rules: RollupRules,
+    pub prices: L1Prices,
 }
 
 impl Environment {
     pub fn new(block: BlockEnv, cfg: CfgEnv, is_london: bool) -> Self {
         let precompiles = CallPrecompiles::new(cfg.spec);
-        Self { block, cfg, precompiles, is_london, is_constantinople: false }
+        Self { block, cfg, precompiles, is_london, is_constantinople: false, rollup: None }
     }
 
     /// The block with this header, under the rules of its fork.
@@ -50,11 +65,22 @@ impl Environment {
         let fork = spec.fork_of(header);
         environment.precompiles = CallPrecompiles::of_chain(spec, fork);
         environment.is_constantinople = fork == Fork::Constantinople;
+        environment.rollup =
+            spec.rollup.clone().map(|rules| RollupFees { rules, prices: rollup::header::l1_prices(header) });
         environment
     }
 
     pub fn base_fee(&self) -> Option<u64> {
         self.is_london.then_some(self.block.basefee)
+    }
+
+    /// Where a rollup's fees go, beside the beneficiary.
+    pub fn vaults(&self) -> impl Iterator<Item = Address> {
+        let of_rules = |fees: &RollupFees| {
+            let rules = &fees.rules;
+            [Some(rules.data_fee_vault), Some(rules.operator_fee_vault), rules.base_fee_vault]
+        };
+        self.rollup.iter().flat_map(of_rules).flatten()
     }
 
     /// The rules for messages that are no transactions: nonces, sender's code and the fork's gas cap are not checked.
@@ -76,6 +102,7 @@ impl Environment {
     pub fn for_message(mut self, message: &Message) -> Self {
         if message.is_free() {
             self.block.basefee = 0;
+            self.rollup = None;
         }
         self.with_free_blobs(message)
     }
@@ -92,16 +119,103 @@ impl Environment {
     }
 }
 
+/// A machine that runs transactions and messages by the rules of its chain.
+pub struct Machine<D: Database<Error = SourceError>, I> {
+    evm: CallEvm<D, I>,
+    rollup: Option<RollupFees>,
+}
+
+pub type RunResult<T> = Result<T, EVMError<SourceError>>;
+type Course<'r, D, I> = RollupHandler<'r, CallEvm<D, I>, EVMError<SourceError>>;
+
 /// Build the machine.
-pub fn machine<D: Database<Error = SourceError>, I>(db: D, environment: Environment, inspector: I) -> CallEvm<D, I> {
-    let Environment { block, cfg, precompiles, is_constantinople, .. } = environment;
+pub fn machine<D: Database<Error = SourceError>, I>(db: D, environment: Environment, inspector: I) -> Machine<D, I> {
+    let Environment { block, cfg, precompiles, is_constantinople, rollup, .. } = environment;
     let spec = cfg.spec;
     let ctx = CallContext::new(db, spec).with_block(block).with_cfg(cfg);
     let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
     if is_constantinople {
         instruction.insert_instruction(opcode::SSTORE, Instruction::new(constantinople::sstore), 0);
     }
-    Evm { ctx, inspector, instruction, precompiles, frame_stack: FrameStack::new_prealloc(FRAMES_AHEAD) }
+    let frame_stack = FrameStack::new_prealloc(FRAMES_AHEAD);
+    Machine { evm: Evm { ctx, inspector, instruction, precompiles, frame_stack }, rollup }
+}
+
+impl<D: Database<Error = SourceError>, I> Machine<D, I> {
+    /// Run a transaction that nobody watches. `published` is what its block's have paid for: a rollup's adds to it.
+    pub fn run(&mut self, tx: TxEnv, published: &mut Published) -> RunResult<ExecutionResult> {
+        self.evm.ctx.set_tx(tx);
+        match &self.rollup {
+            None => MainnetHandler::default().run(&mut self.evm),
+            Some(RollupFees { rules, prices }) => {
+                let mut course: Course<'_, D, I> = RollupHandler::new(rules, *prices, published);
+                course.transact(&mut self.evm, Handler::run)
+            }
+        }
+    }
+
+    /// The same; the changes come back too.
+    pub fn transact(&mut self, tx: TxEnv, published: &mut Published) -> RunResult<ResultAndState> {
+        let result = self.run(tx, published);
+        self.with_changes(result)
+    }
+
+    /// Run what a block runs beside its transactions.
+    pub fn system_call(&mut self, contract: Address, data: Bytes) -> RunResult<ResultAndState> {
+        self.evm.system_call(contract, data)
+    }
+
+    fn with_changes(&mut self, result: RunResult<ExecutionResult>) -> RunResult<ResultAndState> {
+        let state = self.evm.ctx.journal_mut().finalize();
+        Ok(ResultAndState::new(result?, state))
+    }
+}
+
+impl<D: Database<Error = SourceError>, I: Inspector<CallContext<D>>> Machine<D, I> {
+    /// Run a transaction under the inspector; the changes come back too.
+    pub fn inspect(&mut self, tx: TxEnv, published: &mut Published) -> RunResult<ResultAndState> {
+        self.evm.ctx.set_tx(tx);
+        let result = match &self.rollup {
+            None => MainnetHandler::default().inspect_run(&mut self.evm),
+            Some(RollupFees { rules, prices }) => {
+                let mut course: Course<'_, D, I> = RollupHandler::new(rules, *prices, published);
+                let mut has_run = false;
+                let result = course.transact(&mut self.evm, |course, evm| {
+                    has_run = true;
+                    course.inspect_run(evm)
+                });
+                if !has_run {
+                    show_unrun(&mut self.evm);
+                }
+                result
+            }
+        };
+        self.with_changes(result)
+    }
+}
+
+/// Show the inspector an item of the queue that could not run: a call that failed before its first instruction.
+fn show_unrun<D: Database<Error = SourceError>, I: Inspector<CallContext<D>>>(evm: &mut CallEvm<D, I>) {
+    let tx = &evm.ctx.tx;
+    let to = tx.kind.to().copied().unwrap_or_default();
+    let mut inputs = CallInputs {
+        input: CallInput::Bytes(tx.data.clone()),
+        return_memory_offset: 0..0,
+        gas_limit: tx.gas_limit,
+        reservoir: 0,
+        bytecode_address: to,
+        known_bytecode: (KECCAK256_EMPTY, Bytecode::default()),
+        target_address: to,
+        caller: tx.caller,
+        value: CallValue::Transfer(tx.value),
+        scheme: CallScheme::Call,
+        is_static: false,
+        charged_new_account_state_gas: false,
+    };
+    let result = InterpreterResult::new(InstructionResult::Revert, Bytes::new(), Gas::new(tx.gas_limit));
+    let mut outcome = CallOutcome::new(result, 0..0);
+    evm.inspector.call(&mut evm.ctx, &mut inputs);
+    evm.inspector.call_end(&mut evm.ctx, &inputs, &mut outcome);
 }
 
 /// Run a message and forget what it changed.
@@ -111,7 +225,9 @@ pub fn run<D: Database<Error = SourceError>>(
     message: &Message,
 ) -> Result<ExecutionResult, CallError> {
     let tx = message.to_tx_env()?;
-    machine(db, environment, ()).transact_one(tx).map_err(|error| from_evm(error, |reason| message.refused(reason)))
+    machine(db, environment, ())
+        .run(tx, &mut Published::default())
+        .map_err(|error| from_evm(error, |reason| message.refused(reason)))
 }
 
 /// Run a message under an inspector; the changes come back too.
@@ -123,7 +239,7 @@ pub fn inspect<D: Database<Error = SourceError>, I: Inspector<CallContext<D>>>(
 ) -> Result<ResultAndState, CallError> {
     let tx = message.to_tx_env()?;
     machine(db, environment, inspector)
-        .inspect_tx(tx)
+        .inspect(tx, &mut Published::default())
         .map_err(|error| from_evm(error, |reason| message.refused(reason)))
 }
 

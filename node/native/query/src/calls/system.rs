@@ -8,14 +8,13 @@ use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{Address, Bytes, U256};
 use revm::context_interface::result::{EVMError, ExecutionResult};
-use revm::handler::SystemCallEvm;
 use revm::primitives::hardfork::SpecId;
 use revm::{DatabaseCommit, DatabaseRef};
 use stf::requests::{self, Requests};
 use stf::{ChainSpec, Header, Receipt, dao};
 
 /// What comes before the first transaction of the block with this header: the DAO fork's change, then the system calls.
-/// Calls that fail are passed over, as in the execution of blocks.
+/// Calls that fail are passed over, as in the execution of blocks. A rollup has no beacon chain.
 pub fn begin<D: DatabaseRef<Error = SourceError>>(
     layer: &mut Layer<D>,
     environment: &Environment,
@@ -27,6 +26,7 @@ pub fn begin<D: DatabaseRef<Error = SourceError>>(
     }
     if let Some(root) = header.parent_beacon_block_root
         && environment.cfg.spec.is_enabled_in(SpecId::CANCUN)
+        && spec.rollup.is_none()
     {
         call(layer, environment, BEACON_ROOTS_ADDRESS, root.into())?;
     }
@@ -55,6 +55,9 @@ pub fn requests<D: DatabaseRef<Error = SourceError>>(
     if !environment.cfg.spec.is_enabled_in(SpecId::PRAGUE) {
         return Ok(None);
     }
+    if spec.rollup.is_some() {
+        return Ok(Some(Requests::default()));
+    }
     let contract = spec.deposit_contract_address.unwrap_or(requests::MAINNET_DEPOSIT_CONTRACT);
     let deposits = requests::deposits(receipts, contract).map_err(|error| CallError::Refused(error.to_string()))?;
     let mut collected = Requests::default();
@@ -76,12 +79,11 @@ fn call<D: DatabaseRef<Error = SourceError>>(
     contract: Address,
     data: Bytes,
 ) -> Result<Option<Bytes>, CallError> {
-    let mut evm = machine(&mut *layer, environment.clone(), ());
-    let done = evm.system_call(contract, data).map_err(|error| match error {
+    let done = machine(&mut *layer, environment.clone(), ()).system_call(contract, data);
+    let done = done.map_err(|error| match error {
         EVMError::Database(error) => error.into(),
         other => CallError::State(other.to_string()),
     })?;
-    drop(evm);
     layer.commit(done.state);
     Ok(match done.result {
         ExecutionResult::Success { output, .. } => Some(output.into_data()),

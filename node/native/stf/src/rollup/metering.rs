@@ -8,6 +8,11 @@ use alloy_primitives::{
     Address, Log, U256,
     map::{AddressSet, HashSet},
 };
+use revm::{
+    Database,
+    context::{Journal, JournalEntry},
+    state::EvmState,
+};
 
 use super::MESSENGER;
 
@@ -30,6 +35,40 @@ pub enum Written {
     Slot(Address, U256),
     /// New code of this many bytes.
     Code(Address, usize),
+}
+
+/// A journal that tells what the transaction in hand has written so far, in order; what was undone again is not there.
+pub trait Writes {
+    fn written(&self) -> impl Iterator<Item = Written>;
+}
+
+impl<D: Database> Writes for Journal<D> {
+    fn written(&self) -> impl Iterator<Item = Written> {
+        self.journal.iter().flat_map(|entry| writes(&self.state, entry)).flatten()
+    }
+}
+
+fn writes(state: &EvmState, entry: &JournalEntry) -> [Option<Written>; 2] {
+    let account = |address: &Address| Some(Written::Account(*address));
+    match entry {
+        JournalEntry::AccountDestroyed { address, target, .. } => [account(address), account(target)],
+        JournalEntry::BalanceTransfer { from, to, .. } => [account(from), account(to)],
+        JournalEntry::BalanceChange { address, .. }
+        | JournalEntry::NonceChange { address, .. }
+        | JournalEntry::NonceBump { address }
+        | JournalEntry::AccountCreated { address, .. } => [account(address), None],
+        JournalEntry::StorageChanged { address, key, .. } => [Some(Written::Slot(*address, *key)), None],
+        JournalEntry::CodeChange { address, .. } => [Some(Written::Code(*address, code_length(state, address))), None],
+        JournalEntry::AccountWarmed { .. }
+        | JournalEntry::AccountTouched { .. }
+        | JournalEntry::StorageWarmed { .. }
+        | JournalEntry::TransientStorageChange { .. } => [None, None],
+    }
+}
+
+fn code_length(state: &EvmState, address: &Address) -> usize {
+    let code = state.get(address).and_then(|account| account.info.code.as_ref());
+    code.map_or(0, |code| code.len())
 }
 
 /// What the block's transactions have paid for so far.

@@ -18,12 +18,13 @@ use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::{Address, B256, Bloom};
 use alloy_rlp::BufMut;
 use revm::context_interface::result::ExecutionResult;
-use revm::inspector::InspectEvm;
 use revm::primitives::eip4844::GAS_PER_BLOB;
 use revm::primitives::hardfork::SpecId;
 use revm::state::EvmState;
 use revm::{DatabaseCommit, DatabaseRef};
 use stf::rewards::mining_rewards;
+use stf::rollup::Published;
+use stf::rollup::header::l1_prices;
 use stf::{Fork, Header, Receipt};
 
 const BLOCK_GAS_LIMIT_REACHED: i64 = -38015;
@@ -103,6 +104,9 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
     fn environment(&self, header: &Header) -> Environment {
         let mut environment = Environment::of_block(self.ground.spec, header).relaxed();
         environment.cfg.disable_nonce_check = !self.rules.validation;
+        if let Some(fees) = &mut environment.rollup {
+            fees.prices = l1_prices(self.ground.base);
+        }
         environment
     }
 
@@ -114,10 +118,11 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
     ) -> Result<Outcome, CallError> {
         let mut outcome = Outcome::default();
         let mut collector = LogCollector::new(self.rules.trace_transfers);
+        let mut published = Published::default();
         for Object(args) in calls {
             let (message, was_capped) = self.message(args, header, header.gas_limit - outcome.gas_used)?;
             let transaction = Unsigned::new(&message);
-            let result = self.call(&message, environment, &mut collector)?;
+            let result = self.call(&message, environment, &mut collector, &mut published)?;
             let logs = collector.take();
             outcome.gas_used += result.tx_gas_used();
             self.consume(result.tx_gas_used())?;
@@ -155,18 +160,18 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
         message: &Message,
         environment: &Environment,
         collector: &mut LogCollector,
+        published: &mut Published,
     ) -> Result<ExecutionResult, CallError> {
         let coinbase = environment.block.beneficiary;
         let mut environment = environment.clone();
         if !self.rules.validation {
             environment.cfg.disable_base_fee = message.is_free();
+            environment.rollup = environment.rollup.filter(|_| !message.is_free());
             environment = environment.with_free_blobs(message);
         }
         let checks_nonce = self.rules.validation;
         let tx = message.to_tx_env().map_err(simulation_error)?;
-        let mut evm = machine(&mut self.layer, environment, collector);
-        let done = evm.inspect_tx(tx);
-        drop(evm);
+        let done = machine(&mut self.layer, environment, collector).inspect(tx, published);
         match done {
             Ok(mut done) => {
                 if message.is_free() && !self.rules.validation {

@@ -5,6 +5,7 @@
 //! transaction ran on, after from the changes that it made.
 
 use crate::calls::error::{CallError, SourceError};
+use crate::calls::run::Environment;
 use crate::json;
 use alloy_primitives::map::HashSet;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
@@ -82,15 +83,14 @@ impl PrestateTracer {
     pub fn finish<D: DatabaseRef<Error = SourceError>>(
         &mut self,
         tx: &TxEnv,
-        coinbase: Address,
-        spec: SpecId,
+        environment: &Environment,
         done: &ResultAndState,
         before: &D,
         out: &mut Vec<u8>,
     ) -> Result<(), CallError> {
         let seen = std::mem::take(&mut self.seen);
-        let reader = Reader { options: &self.options, before, after: &done.state, spec };
-        let accounts = reader.accounts(&seen, tx, coinbase)?;
+        let reader = Reader { options: &self.options, before, after: &done.state, spec: environment.cfg.spec };
+        let accounts = reader.accounts(&seen, tx, environment)?;
         if self.options.diff_mode {
             reader.write_diff(&seen, accounts, out)
         } else {
@@ -107,10 +107,12 @@ struct Reader<'a, D> {
 }
 
 impl<D: DatabaseRef<Error = SourceError>> Reader<'_, D> {
-    /// Every account that counts: those of the transaction itself, those that code named, and delegates.
-    fn accounts(&self, seen: &Seen, tx: &TxEnv, coinbase: Address) -> Result<BTreeSet<Address>, CallError> {
+    /// Every account that counts: those of the transaction itself, those that it paid, those that code named, and
+    /// delegates.
+    fn accounts(&self, seen: &Seen, tx: &TxEnv, environment: &Environment) -> Result<BTreeSet<Address>, CallError> {
         let mut accounts = seen.accounts.clone();
-        accounts.extend([tx.caller, coinbase]);
+        accounts.extend([tx.caller, environment.block.beneficiary]);
+        accounts.extend(environment.vaults().filter(|vault| self.after.contains_key(vault)));
         accounts.extend(tx.authorization_list().filter_map(|authorization| authorization.authority()));
         if let Some(to) = tx.kind.to() {
             accounts.insert(*to);

@@ -7,9 +7,9 @@ use crate::calls::system;
 use alloy_primitives::Address;
 use revm::context::TxEnv;
 use revm::context_interface::result::{EVMError, ResultAndState};
-use revm::handler::ExecuteEvm;
-use revm::inspector::{InspectEvm, Inspector};
+use revm::inspector::Inspector;
 use revm::{DatabaseCommit, DatabaseRef};
+use stf::rollup::Published;
 use stf::{ChainSpec, Header, Transaction};
 
 /// A block that is being run again.
@@ -18,6 +18,7 @@ pub struct Replay<D> {
     pub environment: Environment,
     /// Logs of the transactions so far.
     pub logs: u64,
+    published: Published,
 }
 
 impl<D: DatabaseRef<Error = SourceError>> Replay<D> {
@@ -27,13 +28,14 @@ impl<D: DatabaseRef<Error = SourceError>> Replay<D> {
         let mut layer = Layer::new(state, environment.cfg.spec);
         layer.set_block_hash(header.number.saturating_sub(1), header.parent_hash);
         system::begin(&mut layer, &environment, spec, header)?;
-        Ok(Self { layer, environment, logs: 0 })
+        Ok(Self { layer, environment, logs: 0, published: Published::default() })
     }
 
     /// Run a transaction that nobody looks at.
     pub fn skip(&mut self, transaction: &Transaction, sender: Address) -> Result<(), CallError> {
         let tx = stf::environment::tx_env(transaction, sender);
-        let done = machine(&mut self.layer, self.environment.clone(), ()).transact(tx).map_err(failed)?;
+        let done =
+            machine(&mut self.layer, self.environment.clone(), ()).transact(tx, &mut self.published).map_err(failed)?;
         self.commit(done);
         Ok(())
     }
@@ -49,8 +51,9 @@ impl<D: DatabaseRef<Error = SourceError>> Replay<D> {
         I: Inspector<CallContext<&'a mut Layer<D>>>,
     {
         let tx = stf::environment::tx_env(transaction, sender);
-        let mut evm = machine(&mut self.layer, self.environment.clone(), inspector);
-        let done = evm.inspect_tx(tx.clone()).map_err(failed)?;
+        let done = machine(&mut self.layer, self.environment.clone(), inspector)
+            .inspect(tx.clone(), &mut self.published)
+            .map_err(failed)?;
         Ok((tx, done))
     }
 

@@ -6,6 +6,7 @@ use super::struct_log::StructLogger;
 use super::timed::{Growing, Limits, Timed};
 use crate::calls::error::{CallError, SourceError};
 use crate::calls::faults::Faults;
+use crate::calls::revert::halt_message;
 use crate::calls::run::Environment;
 use crate::json;
 use alloy_primitives::{Address, Log, U256};
@@ -14,7 +15,7 @@ use alloy_rpc_types_trace::parity::{CallOutput, CreateOutput, LocalizedTransacti
 use revm::DatabaseRef;
 use revm::context::TxEnv;
 use revm::context_interface::ContextTr;
-use revm::context_interface::result::ResultAndState;
+use revm::context_interface::result::{ExecutionResult, ResultAndState};
 use revm::inspector::{Inspector, JournalExt};
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter};
@@ -98,9 +99,7 @@ impl Kind {
                 logger.finish(result.tx_gas_used(), !result.is_success(), &output, out);
             }
             Self::Prestate(tracer) => {
-                let environment = ran.environment;
-                let (coinbase, spec) = (environment.block.beneficiary, environment.cfg.spec);
-                tracer.finish(ran.tx, coinbase, spec, ran.done, before, out)?;
+                tracer.finish(ran.tx, ran.environment, ran.done, before, out)?;
             }
             Self::Mux(parts) => {
                 let mut object = json::Object::open(out);
@@ -140,6 +139,7 @@ impl BuiltIn {
         match &mut trace {
             GethTrace::CallTracer(frame) => {
                 number_logs(frame, ran.logs_before);
+                tell_undone(frame, &ran.done.result);
                 tell_faults(frame, &mut faults);
             }
             GethTrace::FlatCallTracer(frames) => {
@@ -154,6 +154,17 @@ impl BuiltIn {
             _ => {}
         }
         serde_json::to_writer(out, &trace).map_err(failed)
+    }
+}
+
+/// A rollup undoes a transaction whose gas does not cover its data: after its outermost call went well.
+fn tell_undone(frame: &mut CallFrame, result: &ExecutionResult) {
+    if let ExecutionResult::Halt { reason, .. } = result
+        && frame.error.is_none()
+    {
+        frame.error = Some(halt_message(reason));
+        frame.output = None;
+        frame.logs.clear();
     }
 }
 
