@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from . import import_chain, peers, rollup
+from . import import_chain, payload, peers, rollup
 from .measure import Measurement
 
 BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {
     "import": import_chain.run,
+    "payload": payload.run,
     "rollup": rollup.run,
 }
 

@@ -24,6 +24,7 @@ from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1.fees import Fees
 from ethrex_node.rollup.l1.transaction import Transaction
 
+from . import proving
 from .measure import Measurement, progress
 
 GWEI: Final = 10**9
@@ -38,6 +39,7 @@ VERIFIED_WITHIN: Final = 300.0
 
 
 def run(seconds: float = SECONDS, rate: int = RATE, latency_seconds: float = LATENCY_SECONDS) -> Iterator[Measurement]:
+    yield from proving.run()
     with tempfile.TemporaryDirectory() as scratch, processes.rollup(Path(scratch), *FLAGS) as running:
         url = running.said["rollup"]
         progress("ethrex l2 dev " + " ".join(FLAGS))
