@@ -128,6 +128,19 @@ def test_a_trace_uses_the_gas_of_the_receipt_and_ends_as_it_did(ask: Asking) -> 
                 assert failed == (receipt["status"] == "0x0"), result
 
 
+def test_parity_s_traces_fail_where_the_receipts_do(ask: Asking) -> None:
+    for number in (1, 2, 3):
+        outermost = {
+            trace["transactionHash"]: trace
+            for trace in ask("trace_block", hex(number))
+            if trace["type"] != "reward" and not trace["traceAddress"]
+        }
+        for receipt in receipts_of(ask, number):
+            trace = outermost[receipt["transactionHash"]]
+            assert ("error" in trace) == (receipt["status"] == "0x0"), trace
+            assert trace["action"]["from"] == receipt["from"]
+
+
 def test_one_transaction_is_traced_as_in_its_block(ask: Asking) -> None:
     for number in (1, 2, 3):
         for trace in ask("debug_traceBlockByNumber", hex(number), DIFF):

@@ -23,7 +23,8 @@ use alloy_rpc_types_trace::parity::{
     TraceType, TransactionTrace,
 };
 use revm::DatabaseCommit;
-use revm::context_interface::result::ResultAndState;
+use revm::context_interface::result::{ExecutionResult, ResultAndState};
+use revm::interpreter::InstructionResult;
 use revm_inspectors::tracing::{TracingInspector, TracingInspectorConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -86,6 +87,7 @@ fn replay(
         let mut inspector = recorder(types, limits);
         let (_, done) = replay.inspect(transaction, *sender, &mut inspector)?;
         inspector.check()?;
+        tell_undone(&mut inspector.inner, &done.result);
         let info = TransactionInfo {
             hash: Some(*transaction.hash()),
             index: Some(index as u64),
@@ -98,6 +100,16 @@ fn replay(
         replay.commit(done);
     }
     Ok(())
+}
+
+/// A rollup undoes a transaction whose gas does not cover its data: after its outermost call went well.
+fn tell_undone(inspector: &mut TracingInspector, result: &ExecutionResult) {
+    if let (ExecutionResult::Halt { .. }, Some(outermost)) = (result, inspector.traces_mut().nodes_mut().first_mut())
+        && !outermost.trace.is_error()
+    {
+        outermost.trace.status = Some(InstructionResult::OutOfGas);
+        outermost.trace.success = false;
+    }
 }
 
 /// All traces of a block, rewards last.

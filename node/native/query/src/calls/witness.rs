@@ -29,7 +29,7 @@ pub fn execution_witness(context: &Context, params: &Params<'_>, out: &mut Vec<u
     check_window(context, parent_number)?;
     let parent = context.header(parent_number, &stored.block.header.parent_hash)?;
     let source = PastNodes::new(context, parent_number, parent.state_root)?;
-    let (_, witness) = stf::witness::record(&context.spec, std::slice::from_ref(&stored.block), &source)
+    let (_, witness) = stf::witness::record(&context.spec, [(&stored.block, stored.senders.as_slice())], &source)
         .map_err(|error| RpcError::server(format!("no witness of this block: {error}")))?;
 
     let mut object = json::Object::open(out);
@@ -52,17 +52,19 @@ pub fn run_with_witness(
     if first == 0 || first > last {
         return Err(RpcError::invalid_params(format!("blocks {first} to {last}")));
     }
-    let mut blocks = Vec::new();
+    let (mut blocks, mut senders) = (Vec::new(), Vec::new());
     for number in first..=last {
         let hash = context.snapshot.canonical_hash(number)?;
         let hash = hash.ok_or_else(|| RpcError::server(format!("there is no block {number}")))?;
         let rlp = block_rlp(&context.header_rlp(number, &hash)?, &context.body_rlp(number, &hash)?)?;
         blocks.push(Block::decode(&mut rlp.as_slice())?);
+        senders.push(context.senders(number, &hash)?);
     }
     let parent = context.header(first - 1, &blocks[0].header.parent_hash)?;
     let source = PastNodes::new(context, first - 1, parent.state_root)?;
-    let (outcomes, witness) = stf::witness::record(&context.spec, &blocks, &source)
-        .map_err(|error| RpcError::server(format!("no witness of blocks {first} to {last}: {error}")))?;
+    let (outcomes, witness) =
+        stf::witness::record(&context.spec, blocks.iter().zip(senders.iter().map(Vec::as_slice)), &source)
+            .map_err(|error| RpcError::server(format!("no witness of blocks {first} to {last}: {error}")))?;
     Ok((blocks.into_iter().zip(outcomes).collect(), witness))
 }
 

@@ -147,7 +147,7 @@ impl<'r, EVM: Machine, ERROR: EvmTrError<EVM>> RollupHandler<'r, EVM, ERROR> {
         }
     }
 
-    /// Charge for what the outermost call wrote, or undo it.
+    /// Charge for what the outermost call wrote, or undo it: a checkpoint that was committed can still be gone back to.
     fn meter(
         &mut self,
         evm: &mut EVM,
@@ -168,7 +168,6 @@ impl<'r, EVM: Machine, ERROR: EvmTrError<EVM>> RollupHandler<'r, EVM, ERROR> {
             self.uncovered = true;
             return Ok(None);
         }
-        evm.ctx().journal_mut().checkpoint_commit();
         self.published.settle(addition);
         self.data_gas = data_gas;
         Ok(Some(result))
@@ -233,6 +232,7 @@ impl<EVM: Machine, ERROR: EvmTrError<EVM>> Handler for RollupHandler<'_, EVM, ER
             execution::runtime_oog_unwind(evm.ctx(), checkpoint)?;
             return Ok(None);
         };
+        evm.ctx().journal_mut().checkpoint_commit();
         let mut result = self.run_exec_loop(evm, first_frame)?;
         self.last_frame_result(evm, &mut result, gas)?;
         self.meter(evm, checkpoint, result)
@@ -278,6 +278,7 @@ where
             execution::runtime_oog_unwind(evm.ctx(), checkpoint)?;
             return Ok(None);
         };
+        evm.ctx().journal_mut().checkpoint_commit();
         let mut result = self.inspect_run_exec_loop(evm, first_frame)?;
         self.last_frame_result(evm, &mut result, gas)?;
         self.meter(evm, checkpoint, result)

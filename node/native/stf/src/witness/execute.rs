@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 
 use super::{
     Witness, WitnessError, WitnessSource,
@@ -25,7 +25,9 @@ pub struct Outcome {
 
 /// Check a block (RLP) in full, reading nothing but its witness.
 pub fn execute_witness(spec: &ChainSpec, block: &[u8], witness: &Witness) -> Result<Outcome, WitnessError> {
-    let (mut outcomes, read) = run(spec, &[decode_block(block)?], &Index::new(witness))?;
+    let block = decode_block(block)?;
+    let senders = recovered(spec, &block)?;
+    let (mut outcomes, read) = run(spec, [(&block, senders.as_slice())], &Index::new(witness))?;
     if !witness.keys.is_empty() && witness.keys != read {
         return Err(WitnessError::Keys { given: witness.keys.len(), read: read.len() });
     }
@@ -39,23 +41,29 @@ pub fn execute_blocks<'b>(
     witness: &Witness,
 ) -> Result<Vec<(Block, Outcome)>, WitnessError> {
     let blocks: Vec<Block> = blocks.into_iter().map(decode_block).collect::<Result<_, _>>()?;
-    let (outcomes, _) = run(spec, &blocks, &Index::new(witness))?;
+    let senders: Vec<_> = blocks.iter().map(|block| recovered(spec, block)).collect::<Result<_, _>>()?;
+    let (outcomes, _) = run(spec, blocks.iter().zip(senders.iter().map(Vec::as_slice)), &Index::new(witness))?;
     Ok(blocks.into_iter().zip(outcomes).collect())
 }
 
-/// Check blocks in full over any source, which has the state of the first one's parent. Beside the outcomes it gives
-/// the keys that were read.
-pub fn run(
+fn recovered(spec: &ChainSpec, block: &Block) -> Result<Vec<Address>, BlockError> {
+    recover_senders(spec, &block.header, &block.body.transactions)
+}
+
+/// Check blocks in full over any source, which has the state of the first one's parent. The senders of their
+/// transactions come with them and are believed. Beside the outcomes it gives the keys that were read.
+pub fn run<'b>(
     spec: &ChainSpec,
-    blocks: &[Block],
+    blocks: impl IntoIterator<Item = (&'b Block, &'b [Address])>,
     source: &dyn WitnessSource,
 ) -> Result<(Vec<Outcome>, Vec<Bytes>), WitnessError> {
-    let Some(first) = blocks.first() else { return Ok((Vec::new(), Vec::new())) };
+    let mut blocks = blocks.into_iter().peekable();
+    let Some((first, _)) = blocks.peek() else { return Ok((Vec::new(), Vec::new())) };
     let mut parent = header(source, &first.header.parent_hash)?;
     let mut state = TrieState::new(source, &parent, first.header.parent_hash);
-    let mut outcomes = Vec::with_capacity(blocks.len());
-    for block in blocks {
-        let outcome = step(spec, block, &parent, &mut state)?;
+    let mut outcomes = Vec::new();
+    for (block, senders) in blocks {
+        let outcome = step(spec, block, senders, &parent, &mut state)?;
         state.advance(outcome.hash, &outcome.executed.changes);
         outcomes.push(outcome);
         parent = block.header.clone();
@@ -63,10 +71,15 @@ pub fn run(
     Ok((outcomes, state.keys()))
 }
 
-fn step(spec: &ChainSpec, block: &Block, parent: &Header, state: &mut TrieState<'_>) -> Result<Outcome, WitnessError> {
+fn step(
+    spec: &ChainSpec,
+    block: &Block,
+    senders: &[Address],
+    parent: &Header,
+    state: &mut TrieState<'_>,
+) -> Result<Outcome, WitnessError> {
     check_without_state(spec, block, parent)?;
-    let senders = recover_senders(spec, &block.header, &block.body.transactions)?;
-    let executed = execute_block(spec, block, &senders, state)?;
+    let executed = execute_block(spec, block, senders, state)?;
     verify_executed(spec, &block.header, &executed)?;
     let (got, expected) = (block.header.state_root, state.apply(&executed.changes)?);
     if got != expected {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Mutex};
 
 use alloc::{boxed::Box, vec::Vec};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 
 use super::{Outcome, Witness, WitnessError, WitnessSource, execute::run};
 use crate::{
@@ -14,9 +14,10 @@ use crate::{
 };
 
 /// Run blocks, each on the one before, over the state of the first one's parent, and give what they took together.
-pub fn record(
+/// Whoever has the state knows their senders.
+pub fn record<'b>(
     spec: &ChainSpec,
-    blocks: &[Block],
+    blocks: impl IntoIterator<Item = (&'b Block, &'b [Address])>,
     source: &dyn WitnessSource,
 ) -> Result<(Vec<Outcome>, Witness), WitnessError> {
     let recorder = Recorder { source, nodes: Note::default(), codes: Note::default(), headers: Mutex::default() };

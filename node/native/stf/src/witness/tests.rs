@@ -183,7 +183,7 @@ impl Chain {
 
         let tries = self.state.tries().clone();
         let source = Source { version: tries.version(&NoNodes), codes: &self.codes, headers: &self.headers };
-        let (outcomes, witness) = record(&self.spec, std::slice::from_ref(&block), &source).unwrap();
+        let (outcomes, witness) = record(&self.spec, [(&block, senders.as_slice())], &source).unwrap();
         assert_eq!(outcomes[0].executed, executed);
         assert_eq!(self.state.apply(&executed.changes).unwrap(), outcomes[0].state_root);
         self.codes.extend(executed.changes.codes);
@@ -251,9 +251,12 @@ fn test_a_run_of_blocks_executes_from_one_witness_of_the_state_before_it() {
         let (tries, codes, headers) = (chain.state.tries().clone(), chain.codes.clone(), chain.headers.clone());
         let made: Vec<(Vec<u8>, Witness)> = (0..6).map(|_| chain.next()).collect();
         let blocks: Vec<Block> = made.iter().map(|(block, _)| crate::decode_block(block).unwrap()).collect();
+        let recover = |block: &Block| recover_senders(&chain.spec, &block.header, &block.body.transactions).unwrap();
+        let senders: Vec<_> = blocks.iter().map(recover).collect();
         let source = Source { version: tries.version(&NoNodes), codes: &codes, headers: &headers };
+        let with_senders = blocks.iter().zip(senders.iter().map(Vec::as_slice));
 
-        let (recorded, witness) = record(&chain.spec, &blocks, &source).unwrap();
+        let (recorded, witness) = record(&chain.spec, with_senders, &source).unwrap();
         let executed = execute_blocks(&chain.spec, made.iter().map(|(block, _)| &block[..]), &witness).unwrap();
 
         assert_eq!(executed.last().unwrap().1.state_root, chain.parent.state_root);
