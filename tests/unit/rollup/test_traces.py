@@ -124,6 +124,8 @@ def test_a_trace_uses_the_gas_of_the_receipt_and_ends_as_it_did(ask: Asking) -> 
                 result = trace["result"]
                 used = result["gas"] if "structLogs" in result else int(result["gasUsed"], 16)
                 assert used == int(receipt["gasUsed"], 16)
+                if "structLogs" not in result:
+                    assert (result["from"], result["to"]) == (receipt["from"], receipt["to"])
                 failed = result.get("failed", "error" in result)
                 assert failed == (receipt["status"] == "0x0"), result
 
