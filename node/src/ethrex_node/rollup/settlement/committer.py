@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 # What a commit takes: the struct and its checks, and for each blob an opening by the precompile (50,000) with its data.
 COMMIT_GAS: Final = 300_000
 OPENING_GAS: Final = 90_000
+# How long a commit that L1 would refuse is held back before it is sent even so.
+FIRST_HOLD_SECONDS: Final = 120.0
+LONGEST_HOLD_SECONDS: Final = 7_200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,8 @@ class Committer:
         self._addresses = addresses
         self._settings = settings
         self._now = now
+        self._held_since: float | None = None
+        self._hold_seconds = FIRST_HOLD_SECONDS
 
     async def run(self) -> None:
         """Until cancelled. What L1 cannot be asked now is asked again."""
@@ -118,18 +123,36 @@ class Committer:
         return recorded
 
     async def _would_pass(self, batch: Batch, call: Call) -> bool:
-        """Try it on L1's head: what is refused there would cost as much as a commit, again and again."""
+        """
+        Try it on L1's head: what is refused there would cost as much as a commit, again and again.
+
+        Only a revert counts, and not for ever: L1 nodes may be wrong about a call with blobs.
+        """
         head = await self._client.head()
         try:
             await self._client.call(call.to, call.data, head.number, self._outbox.address, batch.blob_hashes)
         except errors.CallFailed as error:
+            if error.data is None:
+                return True
             self.refusals["Refused"] += 1
-            reason = reverts.told(error.data) or str(error)
             if head.timestamp < contracts.number_of(batch.statement, "lastTimestamp"):
                 log.info("L1 is behind the batch", extra={"batch": batch.number, "l1_block": head.number})
-            else:
-                log.critical("L1 would refuse a batch", extra={"batch": batch.number, "reason": reason})
+                return False
+            reason = reverts.told(error.data) or str(error)
+            log.critical("L1 would refuse a batch", extra={"batch": batch.number, "reason": reason})
+            return self._is_worth_a_try()
+        self._hold_seconds = FIRST_HOLD_SECONDS
+        self._held_since = None
+        return True
+
+    def _is_worth_a_try(self) -> bool:
+        """Once in a while, less and less often."""
+        now = self._now()
+        if self._held_since is None:
+            self._held_since = now
+        if now - self._held_since < self._hold_seconds:
             return False
+        self._held_since, self._hold_seconds = now, min(2 * self._hold_seconds, LONGEST_HOLD_SECONDS)
         return True
 
     async def _follow(self) -> None:

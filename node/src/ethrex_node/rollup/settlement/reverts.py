@@ -15,20 +15,34 @@ CONTRACTS: Final = (
     *("OnChainProposer", "CommonBridge", "VerifierRegistry", "AttestedVerifier", "DataCommittee", "Timelock"),
     *("CommonBridgeL2", "Messenger", "ERC20L2"),
 )
+SELECTOR_BYTES: Final = 4
 TEXT: Final = bytes.fromhex("08c379a0")  # Error(string)
 
 
-def told(data: bytes | None) -> str | None:
-    """``NumberNotNext(2, 3)``, the text of a plain revert, or None where the data says nothing that is known."""
-    if data is None or len(data) < 4:
+def told(given: Any) -> str | None:
+    """
+    ``NumberNotNext(2, 3)``, the text of a plain revert, or None where the data says nothing that is known. `given` is
+    bytes, or what a node has put into its error: mostly hex.
+    """
+    data = _bytes(given)
+    if len(data) < SELECTOR_BYTES:
         return None
-    if data[:4] == TEXT:
-        return str(_values(("string",), data[4:])[0])
-    known = _errors().get(data[:4])
+    if data[:SELECTOR_BYTES] == TEXT:
+        return str(_values(("string",), data[SELECTOR_BYTES:])[0])
+    known = _errors().get(data[:SELECTOR_BYTES])
     if known is None:
         return None
     name, types = known
-    return f"{name}({', '.join(_shown(value) for value in _values(types, data[4:]))})"
+    return f"{name}({', '.join(_shown(value) for value in _values(types, data[SELECTOR_BYTES:]))})"
+
+
+def _bytes(given: Any) -> bytes:
+    if isinstance(given, bytes):
+        return given
+    try:
+        return bytes.fromhex(given[2:]) if isinstance(given, str) and given.startswith("0x") else b""
+    except ValueError:
+        return b""
 
 
 def _values(types: tuple[str, ...], data: bytes) -> tuple[Any, ...]:
@@ -50,7 +64,7 @@ def _errors() -> Mapping[bytes, tuple[str, tuple[str, ...]]]:
             if one["type"] == "error":
                 types = tuple(_type(argument) for argument in one["inputs"])
                 signature = f"{one['name']}({','.join(types)})"
-                found[_native.keccak256(signature.encode())[:4]] = (str(one["name"]), types)
+                found[_native.keccak256(signature.encode())[:SELECTOR_BYTES]] = (str(one["name"]), types)
     return found
 
 
