@@ -60,10 +60,12 @@ def command(session: str, folder: Path) -> list[str]:
     return ["node", str(beside / session)]
 
 
-def play(command: Sequence[str], running: nodes.Running, folder: Path, *, cast: bool = False) -> list[Step]:
-    """Raises `SessionFailed`."""
+def play(
+    command: Sequence[str], running: nodes.Running, folder: Path, *, cast: bool = False, **more: Any
+) -> list[Step]:
+    """`more` is told beside what every session gets. Raises `SessionFailed`."""
     given = folder / f"{running.url.rpartition(':')[2]}.json"
-    given.write_text(json.dumps(told(running, cast=cast)))
+    given.write_text(json.dumps(told(running, cast=cast) | more))
     try:
         done = subprocess.run(
             [*command, str(given)], capture_output=True, text=True, timeout=SESSION_SECONDS, check=False
