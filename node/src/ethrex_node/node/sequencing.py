@@ -164,7 +164,9 @@ class SequencerNode:
 
     async def _open(self) -> Roles:
         asked, addresses = self._asked, self.deployed.addresses
-        client = await L1Client.open(L1Settings(urls=asked.eth_rpc_url, needed=asked.eth_agreement))
+        client = await L1Client.open(
+            L1Settings(urls=asked.eth_rpc_url, needed=asked.eth_agreement, final_depth=asked.eth_final_depth)
+        )
         session = aiohttp.ClientSession()
         try:
             store = Store.open(self._opened.folder / FOLDER, TABLES)

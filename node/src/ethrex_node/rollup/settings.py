@@ -25,6 +25,9 @@ class RollupSettings:
     eth_agreement: int | None = options.option(
         "eth.agreement", None, "how many of them have to say the same (default: more than half)", low=1
     )
+    eth_final_depth: int = options.option(
+        "eth.final-depth", 0, "blocks that must lie on a block besides its being finalized, before it counts as final", low=0
+    )  # fmt: skip
     eth_max_fee: int = options.option(
         "eth.max-fee-per-gas", 500 * GWEI, "most that a transaction on L1 offers", unit="wei per gas", low=1
     )

@@ -26,9 +26,9 @@ PAUSE_SECONDS = 0.01
 
 async def main(url: str, folder: Path, count: int) -> None:
     store = Store.open(folder, TABLES)
-    client = await L1Client.open(L1Settings(urls=(url,)))
+    client = await L1Client.open(L1Settings(urls=(url,), final_depth=3))
     signer = signers.local(accounts.derive()[1].key)
-    settings = Settings(final_depth=3, patience_ms=2_000)
+    settings = Settings(patience_ms=2_000)
     outbox = Outbox(store, client, signer, settings, lambda: int(time.time() * 1000))
     print("up", flush=True)
     number = 0

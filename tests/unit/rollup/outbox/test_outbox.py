@@ -49,7 +49,7 @@ class Bench:
 
     def restarted(self, **settings: Any) -> Outbox:
         """Another outbox over the same store, as after a crash."""
-        chosen = {"patience_ms": PATIENCE_MS, "final_depth": DEPTH} | settings
+        chosen = {"patience_ms": PATIENCE_MS} | settings
         self.outbox = Outbox(self.store, self.client, KEY, Settings(**chosen), self.clock)
         return self.outbox
 
@@ -86,7 +86,7 @@ def l1() -> Iterator[l1_process.L1]:
 async def bench(l1: l1_process.L1, tmp_path: Path) -> AsyncIterator[Bench]:
     async with l1_proxy.proxies(l1.url, 1) as (proxy,):
         store = Store.open(tmp_path / "rollup", TABLES)
-        client = await L1Client.open(L1Settings(urls=(proxy.url,)))
+        client = await L1Client.open(L1Settings(urls=(proxy.url,), final_depth=DEPTH))
         made = Bench(l1, proxy, store, client, Clock(), None)  # type: ignore[arg-type]
         made.restarted()
         yield made
@@ -244,8 +244,8 @@ async def test_a_spike_beyond_the_caps_is_waited_for(bench: Bench) -> None:
 
 
 async def test_a_send_that_got_no_answer_is_not_a_second_one(bench: Bench) -> None:
-    hasty = await L1Client.open(L1Settings(urls=(bench.proxy.url,), timeout_seconds=0.5))
-    outbox = Outbox(bench.store, hasty, KEY, Settings(final_depth=DEPTH), bench.clock)
+    hasty = await L1Client.open(L1Settings(urls=(bench.proxy.url,), timeout_seconds=0.5, final_depth=DEPTH))
+    outbox = Outbox(bench.store, hasty, KEY, Settings(), bench.clock)
     await outbox.record("commit/1", call())
     bench.proxy.silent = {"eth_sendRawTransaction"}
     await outbox.round()

@@ -30,12 +30,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`needed` nodes have to agree; None: more than half of them."""
+    """
+    `needed` nodes have to agree; None: more than half of them. `final_depth`: blocks that must lie on a block besides its
+    being finalized, for an L1 whose finality says little.
+    """
 
     urls: tuple[str, ...]
     needed: int | None = None
     timeout_seconds: float = 10.0
     logs_per_request: int = 5000  # blocks that an eth_getLogs spans; providers refuse more
+    final_depth: int = 0
 
     def __post_init__(self) -> None:
         if not self.urls:
@@ -107,6 +111,11 @@ class L1Client:
         if block is None:  # taken back between the two questions
             raise errors.Disagreement(f"block {height}", self.needed, 0, ())
         return block
+
+    async def final(self, head: int) -> int:
+        """The last block that is taken as final where `head` is the newest."""
+        finalized = await self.head("finalized")
+        return max(0, min(finalized.number, head - self._settings.final_depth))
 
     async def block(self, number: int) -> answers.Block | None:
         return await self._agree(f"block {number}", number, "eth_getBlockByNumber", (hex(number), False), _maybe_block)

@@ -168,8 +168,7 @@ class Outbox:
 
     async def _look(self, entries: Sequence[OutboxEntry]) -> plan.View:
         head = await self._client.head()
-        finalized = await self._client.head("finalized")
-        final = max(0, min(finalized.number, head.number - self._settings.final_depth))
+        final = await self._client.final(head.number)
         address = self._signer.address
         mined_nonce = await self._client.nonce(address, head.number)
         final_nonce = await self._client.nonce(address, final)

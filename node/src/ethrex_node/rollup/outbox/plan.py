@@ -24,14 +24,10 @@ from ethrex_node.rollup.store.schema import Attempt, OutboxEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """
-    `final_depth`: blocks that must lie on a block besides its being finalized, for an L1 whose finality says little.
-    `low_balance_wei`: less than this on the account is warned of, long before it is too little.
-    """
+    """`low_balance_wei`: less than this on the account is warned of, long before it is too little."""
 
     fees: fees.Policy = field(default_factory=fees.Policy)
     patience_ms: int = 60_000
-    final_depth: int = 0
     low_balance_wei: int = 10**17
     most_in_flight: int = 8  # pools of blobs keep 16 a sender
 

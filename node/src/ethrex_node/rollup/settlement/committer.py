@@ -18,7 +18,7 @@ from typing import Final
 from ethrex_node.rollup.l1 import answers, errors, signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import Call, Outbox
-from ethrex_node.rollup.settlement import contracts, reverts
+from ethrex_node.rollup.settlement import contracts, trial
 from ethrex_node.rollup.settlement.batches import Batches
 from ethrex_node.rollup.store import Store, Txn, schema
 from ethrex_node.rollup.store.environment import key
@@ -89,8 +89,7 @@ class Committer:
         self._addresses = addresses
         self._settings = settings
         self._now = now
-        self._held_since: float | None = None
-        self._hold_seconds = FIRST_HOLD_SECONDS
+        self._hold = trial.Hold(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS)
 
     async def run(self) -> None:
         """Until cancelled. What L1 cannot be asked now is asked again."""
@@ -123,37 +122,17 @@ class Committer:
         return recorded
 
     async def _would_pass(self, batch: Batch, call: Call) -> bool:
-        """
-        Try it on L1's head: what is refused there would cost as much as a commit, again and again.
-
-        Only a revert counts, and not for ever: L1 nodes may be wrong about a call with blobs.
-        """
         head = await self._client.head()
-        try:
-            await self._client.call(call.to, call.data, head.number, self._outbox.address, batch.blob_hashes)
-        except errors.CallFailed as error:
-            if error.data is None:
-                return True
-            self.refusals["Refused"] += 1
-            if head.timestamp < contracts.number_of(batch.statement, "lastTimestamp"):
-                log.info("L1 is behind the batch", extra={"batch": batch.number, "l1_block": head.number})
-                return False
-            reason = reverts.told(error.data) or str(error)
-            log.critical("L1 would refuse a batch", extra={"batch": batch.number, "reason": reason})
-            return self._is_worth_a_try()
-        self._hold_seconds = FIRST_HOLD_SECONDS
-        self._held_since = None
-        return True
-
-    def _is_worth_a_try(self) -> bool:
-        """Once in a while, less and less often."""
-        now = self._now()
-        if self._held_since is None:
-            self._held_since = now
-        if now - self._held_since < self._hold_seconds:
+        reason = await trial.refusal(self._client, self._outbox.address, call, head, batch.blob_hashes)
+        if reason is None:
+            self._hold.reset()
+            return True
+        self.refusals["Refused"] += 1
+        if head.timestamp < contracts.number_of(batch.statement, "lastTimestamp"):
+            log.info("L1 is behind the batch", extra={"batch": batch.number, "l1_block": head.number})
             return False
-        self._held_since, self._hold_seconds = now, min(2 * self._hold_seconds, LONGEST_HOLD_SECONDS)
-        return True
+        log.critical("L1 would refuse a batch", extra={"batch": batch.number, "reason": reason})
+        return self._hold.is_over(self._now())
 
     async def _follow(self) -> None:
         """What became of the commits that were recorded. One that L1 refused for good is recorded again."""

@@ -1,14 +1,15 @@
 """
 Have committed batches verified on L1, when the proofs that the chain's policy asks for are there.
 
-Several batches go in one transaction. If L1 refuses them together each is tried alone, so that one bad proof does not hold
-up the batches before it; a batch that is refused alone gets its proofs made again.
+Several batches go in one transaction. If L1 would refuse them together each is tried alone, so that one bad proof does not
+hold up the batches before it; a batch that would be refused alone gets its proofs made again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from ethrex_node.rollup.coordinator import Coordinator
 from ethrex_node.rollup.l1 import errors, signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import Call, Outbox
-from ethrex_node.rollup.settlement import contracts
+from ethrex_node.rollup.settlement import contracts, trial
 from ethrex_node.rollup.settlement.batches import Batches
 from ethrex_node.rollup.store.schema import Batch, OutboxEntry
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 # What a verification takes: a base, and for each batch its struct as call data, storage and proofs. A zero-knowledge
 # proof takes up to 380,000.
 VERIFY_GAS: Final = 150_000
+# How long between two times that a batch is proven again since L1 would refuse it.
+FIRST_HOLD_SECONDS: Final = 2.0
+LONGEST_HOLD_SECONDS: Final = 600.0
 MOST_BATCHES: Final = 32  # of a verification; fewer is a setting
 BATCH_GAS: Final = 90_000
 PROOF_GAS: Final = {"attested": 20_000, "tee": 20_000, "sp1": 400_000, "risc0": 400_000}
@@ -86,6 +90,7 @@ class Settler:
         client: L1Client,
         addresses: contracts.Addresses,
         settings: Settings,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.refusals: Counter[str] = Counter()
         self.verified = 0
@@ -97,6 +102,8 @@ class Settler:
         self._client = client
         self._addresses = addresses
         self._settings = settings
+        self._now = now
+        self._hold = trial.Hold(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, at_once=True)
 
     async def run(self) -> None:
         """Until cancelled. What L1 cannot be asked now is asked again."""
@@ -113,8 +120,8 @@ class Settler:
         head = await self._client.head()
         status = await self._status(head.number)
         self.verified = status.last_verified
-        await self._let_go()
-        if any(entry.purpose.startswith("verify/") for entry in self._outbox.open_entries()):
+        await self._let_go(head.number)
+        if any(_is_in_the_way(entry) for entry in self._outbox.open_entries()):
             return None
         most = 1 if self.verified < self._alone else self._settings.most_batches
         found = ready(self.verified, status.last_committed, self._coordinator.proofs, self._settings, most)
@@ -123,18 +130,21 @@ class Settler:
         numbers = [number for number, _ in found]
         batches = [batch for number in numbers if (batch := self._batches.get(number)) is not None]
         call = call_of(batches, [proofs for _, proofs in found], self._addresses)
-        purpose = purpose_of(numbers[0], numbers[-1])
-        before = self._outbox.find(purpose)
-        if before is not None and before.data == call.data and before.mined is not None and not before.mined.succeeded:
-            await self._refused(numbers)
+        reason = await trial.refusal(self._client, self._outbox.address, call, head)
+        if reason is not None:
+            await self._refused(numbers, reason)
             return None
-        return await self._outbox.record(purpose, call)
+        self._hold.reset()
+        return await self._outbox.record(purpose_of(numbers[0], numbers[-1]), call)
 
-    async def _refused(self, numbers: Sequence[int]) -> None:
-        """L1 would not have them: apart first, and whoever is refused alone is proven again."""
-        log.error("L1 refused a verification", extra={"first": numbers[0], "last": numbers[-1]})
+    async def _refused(self, numbers: Sequence[int], reason: str) -> None:
+        """L1 would not have them: apart first, and whoever is refused alone is proven again, less and less often."""
+        facts = {"first": numbers[0], "last": numbers[-1], "reason": reason}
+        log.error("L1 would refuse a verification", extra=facts)
         if len(numbers) > 1:
             self._alone = numbers[-1]
+            return
+        if not self._hold.is_over(self._now()):
             return
         for kind in self._settings.kinds:
             batch = self._batches.get(numbers[0])
@@ -142,18 +152,24 @@ class Settler:
             job = f"{batch.number}-{kind}-{batch.program_version}"
             await self._coordinator.reopen(job, "L1 refused the proof")
 
-    async def _let_go(self) -> None:
+    async def _let_go(self, head: int) -> None:
         """Inputs and proofs of what is verified for good are not needed any more."""
-        finalized = await self._client.head("finalized")
-        if finalized.number < self._addresses.deployed_at_block:
+        final = await self._client.final(head)
+        if final < self._addresses.deployed_at_block:
             return
-        last = (await self._status(finalized.number)).last_verified
+        last = (await self._status(final)).last_verified
         for number in range(self.final + 1, last + 1):
             await self._coordinator.forget(number)
             self.final = number
 
     async def _status(self, at_block: int) -> contracts.ChainStatus:
         return await status_at(self._client, self._addresses, at_block)
+
+
+def _is_in_the_way(entry: OutboxEntry) -> bool:
+    """A verification on its way, or one that failed and may be tried again once that is final."""
+    has_succeeded = entry.mined is not None and entry.mined.succeeded
+    return entry.purpose.startswith("verify/") and not has_succeeded
 
 
 async def status_at(client: L1Client, addresses: contracts.Addresses, at_block: int) -> contracts.ChainStatus:
