@@ -7,6 +7,7 @@ import gzip
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from unit.chain import chains
@@ -45,6 +46,32 @@ def test_what_was_exported_is_imported_again(ethrex: Ethrex, blocks: list[bytes]
     assert (tmp_path / "out.rlp").read_bytes() == b"".join(blocks)
     assert gzip.decompress((tmp_path / "out.rlp.gz").read_bytes()) == b"".join(blocks)
     assert ethrex("import", str(tmp_path / "out.rlp.gz"), datadir="other") == 0
+
+
+class Counted:
+    """The chain, with the count of blocks in each commit of an import."""
+
+    def __init__(self, chain: _native.Chain) -> None:
+        self.sync, self.head = chain.sync, chain.head
+        self._chain = chain
+        self.runs: list[int] = []
+
+    def import_blocks(self, chunk: bytes) -> _native.ImportReport:
+        report = self._chain.import_blocks(chunk)
+        self.runs.append(report.blocks)
+        return report
+
+
+def test_light_blocks_are_committed_in_short_runs(tmp_path: Path) -> None:
+    many = [built.block for built in chains.extend(chains.open_chain(tmp_path / "source"), 1_000)]
+    (tmp_path / "in.rlp").write_bytes(b"".join(many))
+    counted = Counted(chains.open_chain(tmp_path / "target"))
+
+    transfer.import_into(cast("_native.Chain", counted), tmp_path / "in.rlp")
+
+    first, *later = counted.runs
+    assert first + sum(later) == len(many)
+    assert max(later) <= transfer.RUN_BLOCKS + 1  # one may have begun in the chunk before
 
 
 def test_a_bad_block_stops_the_import_and_is_named(
