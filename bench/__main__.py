@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from . import import_chain, payload, peers, rollup
+from . import import_chain, payload, peers, rollup, rpc
 from .measure import Measurement
 
 BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {
     "import": import_chain.run,
     "payload": payload.run,
     "rollup": rollup.run,
+    "rpc": rpc.run,
 }
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ def run() -> Iterator[Measurement]:
         chain = peers.chain(kind, blocks, transactions)
         count = _transactions(chain)
         progress(f"ours: ethrex import; peer: geth import {' '.join(GETH_FLAGS)}")
-        ours, peer = interleave(ROUNDS, lambda chain=chain: _ours(chain), lambda chain=chain: _geth(chain))
+        ours, peer = interleave(ROUNDS, partial(_ours, chain), partial(_geth, chain))
         yield Measurement(f"import {kind} {blocks} blocks", count / ours, count / peer, bar, "tx/s")
 
 

@@ -61,7 +61,8 @@ def interpreter() -> str:
 
 def interleave(rounds: int, ours: Callable[[], float], peer: Callable[[], float]) -> tuple[float, float]:
     """Medians of both, taken in turn so that a slow moment of the machine meets both sides."""
-    mine, theirs = [], []
+    mine: list[float] = []
+    theirs: list[float] = []
     for number in range(rounds):
         first, second = ((mine, ours), (theirs, peer)) if number % 2 == 0 else ((theirs, peer), (mine, ours))
         for values, take in (first, second):

@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from .measure import progress
 
 GETH_VERSION: Final = "v1.17.5"
-FOUNDRY_VERSION: Final = "1.7.1"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ethrex-node" / "peers"
 ROOT: Final = Path(__file__).resolve().parent.parent
 CHAINGENS: Final = [above / "shared" / "tools" / "chaingen" for above in (ROOT.parent, ROOT.parent.parent)]
@@ -26,15 +26,16 @@ class PeerMissing(Exception):
 
 
 def geth() -> Path:
-    return _once(CACHE / "bin" / f"geth-{GETH_VERSION}", _install_geth)
+    return once(CACHE / "bin" / f"geth-{GETH_VERSION}", _install_geth)
 
 
+@cache
 def anvil() -> Path:
-    return _npm("anvil")
-
-
-def cast() -> Path:
-    return _npm("cast")
+    """As the lock file of the interop tests has it."""
+    done = subprocess.run([ROOT / "scripts" / "interop.sh"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PeerMissing(f"scripts/interop.sh failed: {done.stderr.strip()[-600:]}")
+    return Path(done.stdout.strip()) / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 
 
 def chain(kind: str, blocks: int, transactions: int) -> Path:
@@ -46,10 +47,10 @@ def chain(kind: str, blocks: int, transactions: int) -> Path:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         progress(f"making {target.name} (about a minute)")
-        _run([str(_chaingen()), kind, str(blocks), str(transactions), str(work)], cwd=CHAINGEN)
+        run([str(_chaingen()), kind, str(blocks), str(transactions), str(work)], cwd=CHAINGEN)
         work.rename(target)
 
-    return _once(folder, make)
+    return once(folder, make)
 
 
 def _chaingen() -> Path:
@@ -62,46 +63,34 @@ def _chaingen() -> Path:
         shutil.copytree(CHAINGEN, work)
         for path in work.rglob("*"):
             path.chmod(path.stat().st_mode | 0o200)
-        _run([_tool("go", "the chain generator"), "build", "-o", str(target), "."], cwd=work)
+        run([tool("go", "the chain generator"), "build", "-o", str(target), "."], cwd=work)
 
-    return _once(CACHE / "bin" / "chaingen", build)
+    return once(CACHE / "bin" / "chaingen", build)
 
 
 def _install_geth(target: Path) -> None:
     progress(f"installing geth {GETH_VERSION} (some minutes, once)")
     where = target.parent / "gobin"
     package = f"github.com/ethereum/go-ethereum/cmd/geth@{GETH_VERSION}"
-    _run([_tool("go", "geth"), "install", package], env={**os.environ, "GOBIN": str(where)})
+    run([tool("go", "geth"), "install", package], env={**os.environ, "GOBIN": str(where)})
     (where / "geth").rename(target)
 
 
-def _npm(program: str) -> Path:
-    def install(target: Path) -> None:
-        where = CACHE / "npm" / program
-        where.mkdir(parents=True, exist_ok=True)
-        package = f"@foundry-rs/{program}-linux-amd64@{FOUNDRY_VERSION}"
-        _run([_tool("npm", program), "install", "--no-fund", "--no-audit", "--prefix", str(where), package])
-        found = where / "node_modules" / "@foundry-rs" / f"{program}-linux-amd64" / "bin" / program
-        target.symlink_to(found)
-
-    return _once(CACHE / "bin" / f"{program}-{FOUNDRY_VERSION}", install)
-
-
-def _once(target: Path, make: Callable[[Path], None]) -> Path:
+def once(target: Path, make: Callable[[Path], None]) -> Path:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         make(target)
     return target
 
 
-def _tool(name: str, purpose: str) -> str:
+def tool(name: str, purpose: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise PeerMissing(f"{name} is not installed; {purpose} needs it")
     return found
 
 
-def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+def run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PeerMissing(f"{command[0]} failed: {done.stderr.strip()[-600:]}")
