@@ -9,6 +9,7 @@ from pathlib import Path
 from eth_account import Account
 
 from ethrex_node.dev import accounts
+from unit.rollup.whole import processes
 from unit.rollup.whole.processes import CHAIN_ID, LIMIT_SECONDS, Running, rollup, until
 
 GWEI = 10**9
@@ -37,6 +38,12 @@ def pay(running: Running, nonce: int, wei: int) -> str:
     return sent
 
 
+def finalized(running: Running) -> int:
+    """0: no block is final yet."""
+    status = processes.answer(running, "status")
+    return status["finalized"] or 0
+
+
 def test_it_settles_goes_on_and_leaves_nothing(tmp_path: Path) -> None:
     with rollup(tmp_path) as running:
         children = running.children()
@@ -46,7 +53,7 @@ def test_it_settles_goes_on_and_leaves_nothing(tmp_path: Path) -> None:
         block = int(receipt["blockNumber"], 16)
 
         until(lambda: running.status().last_verified > 0)
-        until(lambda: int(running.l2("eth_getBlockByNumber", "finalized", False)["number"], 16) >= block)
+        until(lambda: finalized(running) >= block)
         head = int(running.l2("eth_blockNumber"), 16)
     assert running.process.returncode == 0
     assert alive(children) == []
