@@ -6,7 +6,7 @@ Where the reference system has a method its name and fields are kept, in its sna
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from ethrex_node.rollup import progress
 from ethrex_node.rollup.deploy import Deployment
 from ethrex_node.rollup.l1 import errors as l1_errors
 from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.outbox import record
 from ethrex_node.rollup.progress import BatchProgress
 from ethrex_node.rollup.settlement import batches, contracts
 from ethrex_node.rollup.store import Store
@@ -38,16 +39,20 @@ class L1Unavailable(errors.RpcError):
     default_code = -39001
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rollup:
-    """What the methods work on. `find` gives the newest action on L1 for a purpose."""
+    """What the methods work on. `client` comes once L1 has answered."""
 
     store: Store
     reader: _native.Reader
-    client: L1Client
     deployed: Deployment
     rules: Mapping[str, Any]
-    find: Callable[[str], OutboxEntry | None]
+    client: L1Client | None = None
+
+    def find(self, purpose: str) -> OutboxEntry | None:
+        """The newest action on L1 for a purpose."""
+        with self.store.read() as txn:
+            return record.by_purpose(txn, purpose)
 
     def ask(self, method: str, *params: Any) -> Any:
         answer = self.reader.answer(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
@@ -245,6 +250,8 @@ def _cost(entry: OutboxEntry | None) -> dict[str, Any] | None:
 
 
 async def _message(rollup: Rollup, message: Message, batch: BatchProgress, proof: list[bytes]) -> dict[str, Any]:
+    if rollup.client is None:
+        raise L1Unavailable("L1 has not answered yet")
     try:
         stage, claimable_at = await progress.of_message(rollup.client, rollup.deployed.addresses, message, batch)
     except l1_errors.L1Error as error:

@@ -1,0 +1,249 @@
+"""
+The roles of a rollup's sequencer put together: who needs whom, and whether chain, data folder and L1 fit together.
+
+What does not fit is refused here, before anything is sealed, and not found out at the first commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+
+from ..rollup import attested
+from ..rollup.coordinator import Coordinator, identities, service, verifiers
+from ..rollup.coordinator import Settings as QueueSettings
+from ..rollup.deploy import Deployment, steps
+from ..rollup.l1 import answers, fees, signers
+from ..rollup.l1.client import L1Client
+from ..rollup.l1.client import Settings as L1Settings
+from ..rollup.outbox import Outbox
+from ..rollup.outbox import Settings as OutboxSettings
+from ..rollup.sequencer import Limits, Sequencer
+from ..rollup.sequencer import Settings as BlockSettings
+from ..rollup.settings import RollupSettings
+from ..rollup.settlement import batches, committer, contracts, settler, watcher
+from ..rollup.store import Store
+from ..rollup.store import batches as stored
+from .assembly import Node, Opened
+
+PRICES_SECONDS: Final = 600.0
+HASH_BYTES: Final = 32
+
+
+class CannotSequence(Exception):
+    """Chain, data folder and L1 do not fit together, or a setting is missing."""
+
+
+class Prices:
+    """
+    What a batch names as L1's fees: the lowest that were seen lately. L1 takes a batch whose fees are not far above those
+    that it sees when it is committed, which is later, and fees may have fallen by then.
+    """
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int, int]] = deque()
+
+    def note(self, market: answers.Market, now: float) -> None:
+        self._seen.append((now, market.base_fee, market.blob_base_fee))
+        while self._seen[0][0] < now - PRICES_SECONDS:
+            self._seen.popleft()
+
+    def __call__(self) -> tuple[int, int]:
+        return min(base for _, base, _ in self._seen), min(blob for _, _, blob in self._seen)
+
+
+@dataclass
+class Roles:
+    """What works beside the node; `troubles` has why a role does not, by its name."""
+
+    client: L1Client
+    store: Store
+    prices: Prices
+    coordinator: Coordinator
+    door: service.Service
+    sequencer: Sequencer
+    watcher: watcher.Watcher
+    batches: batches.Batches
+    outboxes: tuple[Outbox, ...]
+    committer: committer.Committer
+    settler: settler.Settler
+    lasting: AsyncExitStack
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """What was opened for them; not the store."""
+        await self.lasting.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is there before L1 has answered."""
+
+    asked: RollupSettings
+    deployed: Deployment
+    opened: Opened
+    store: Store
+    node: Node
+
+
+async def open_roles(ground: Ground) -> Roles:
+    """Raises `CannotSequence`, and the errors of L1, signers and token file."""
+    asked = ground.asked
+    async with AsyncExitStack() as lasting:
+        client = await L1Client.open(
+            L1Settings(urls=asked.eth_rpc_url, needed=asked.eth_agreement, final_depth=asked.eth_final_depth)
+        )
+        lasting.push_async_callback(client.close)
+        session = await lasting.enter_async_context(aiohttp.ClientSession())
+        await _check_l1(ground, client)
+        commits, settles = await _signers(ground, client, session)
+        prices = Prices()
+        prices.note(await client.market(), time.monotonic())
+        return _together(ground, client, prices, commits, settles, lasting.pop_all())
+
+
+def _together(
+    ground: Ground,
+    client: L1Client,
+    prices: Prices,
+    commits: signers.Signer,
+    settles: signers.Signer,
+    lasting: AsyncExitStack,
+) -> Roles:
+    asked, deployed, store, node = ground.asked, ground.deployed, ground.store, ground.node
+    addresses = deployed.addresses
+    coordinator = Coordinator(store, _verifiers(ground, client), QueueSettings(), now_ms)
+    made = batches.Batches(
+        store,
+        ground.opened.native.reader(),
+        coordinator,
+        deployed.statement(ground.opened.genesis),
+        batches.Settings(
+            program_version=deployed.program_version,
+            kinds=asked.proof_kinds,
+            prove_within_seconds=asked.prove_within,
+        ),
+    )
+    outbox = Outbox(store, client, commits, _outbox_settings(asked), now_ms)
+    other = outbox
+    if settles.address != commits.address:
+        other = Outbox(store, client, settles, _outbox_settings(asked), now_ms)
+    known = identities.from_file(_needed(asked.coordinator_tokens, "proof-coordinator.tokens"))
+    door = service.Settings(host=asked.coordinator_addr, port=asked.coordinator_port)
+    blocks = BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
+    queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)
+    settling = settler.Settings(kinds=asked.proof_kinds, most_batches=asked.settle_batches)
+    return Roles(
+        client=client,
+        store=store,
+        prices=prices,
+        coordinator=coordinator,
+        door=service.Service(coordinator, known, door),
+        sequencer=Sequencer(node.chain, node.builder, store, prices, blocks),
+        watcher=watcher.Watcher(store, client, addresses, queue),
+        batches=made,
+        outboxes=(outbox,) if other is outbox else (outbox, other),
+        committer=committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked)),
+        settler=settler.Settler(made, coordinator, other, client, addresses, settling),
+        lasting=lasting,
+    )
+
+
+async def _check_l1(ground: Ground, client: L1Client) -> None:
+    """Raises `CannotSequence`."""
+    deployed, store = ground.deployed, ground.store
+    if client.chain_id != deployed.l1_chain_id:
+        raise CannotSequence(f"L1 is chain {client.chain_id}, the deployment is on chain {deployed.l1_chain_id}")
+    head = await client.head()
+    asked = steps.RECORD.call(deployed.chain_id, 0)
+    (first,) = steps.RECORD.result(await client.call(deployed.proposer, asked, head.number))
+    expected = contracts.hash_of(deployed.statement(ground.opened.genesis))
+    if first[0] != expected:
+        raise CannotSequence(
+            f"chain {deployed.chain_id} is registered at 0x{deployed.proposer.hex()} with "
+            f"{'nothing' if first[0] == bytes(HASH_BYTES) else f'0x{first[0].hex()}'}, this genesis is "
+            f"0x{expected.hex()}: another genesis, deployment or L1"
+        )
+    status = await settler.status_at(client, deployed.addresses, head.number)
+    with store.read() as txn:
+        newest = stored.newest(txn)
+    known = 0 if newest is None else newest.number
+    if status.last_committed > known:
+        raise CannotSequence(
+            f"L1 has batches up to {status.last_committed}, the data in {store.folder} ends with {known}: "
+            "it is older than the chain; nothing was sealed"
+        )
+
+
+async def _signers(
+    ground: Ground, client: L1Client, session: aiohttp.ClientSession
+) -> tuple[signers.Signer, signers.Signer]:
+    """Who commits, who has it verified. Raises `SignerError`, `CannotSequence`."""
+    asked, deployed = ground.asked, ground.deployed
+    reference = _needed(asked.committer_key, "committer.key")
+    commits = await signers.open_signer(reference, client.chain_id, session)
+    settles = commits
+    if asked.settler_key is not None:
+        settles = await signers.open_signer(asked.settler_key, client.chain_id, session)
+    head = await client.head()
+    data = steps.IS_COMMITTER.call(deployed.chain_id, f"0x{commits.address.hex()}")
+    answer = await client.call(deployed.proposer, data, head.number)
+    if steps.IS_COMMITTER.result(answer) != (True,):
+        raise CannotSequence(
+            f"0x{commits.address.hex()} may not commit for chain {deployed.chain_id}: --committer.key is "
+            "another account's, or it was not registered"
+        )
+    return commits, settles
+
+
+def _verifiers(ground: Ground, client: L1Client) -> dict[str, verifiers.Verifier]:
+    """Proofs are checked at intake as L1 will check them."""
+    deployed = ground.deployed
+    found: dict[str, verifiers.Verifier] = {}
+    for kind in ground.asked.proof_kinds:
+        if kind in attested.KIND_NUMBERS:
+            domain = attested.Domain(deployed.l1_chain_id, deployed.attested_verifier)
+            known = verifiers.registered_on_l1(client, deployed.attested_verifier, deployed.chain_id, kind)
+            found[kind] = verifiers.attested_verifier(domain, known, kind)
+        elif kind in contracts.KINDS:
+            found[kind] = verifiers.contract_verifier(
+                client, deployed.registry, deployed.chain_id, contracts.KINDS[kind]
+            )
+        else:
+            raise CannotSequence(f"--proof-coordinator.kinds: {kind!r} is none of {', '.join(contracts.KINDS)}")
+    return found
+
+
+def _limits(asked: RollupSettings) -> Limits:
+    return Limits(seconds=asked.commit_time, idle_seconds=asked.idle_time, gas=asked.batch_gas, blobs=asked.batch_blobs)
+
+
+def _commit_settings(asked: RollupSettings) -> committer.Settings:
+    return committer.Settings(
+        wait_seconds=asked.commit_wait,
+        cheap_blob_fee_wei=asked.cheap_blob_fee,
+        most_uncommitted=asked.most_uncommitted,
+    )
+
+
+def _outbox_settings(asked: RollupSettings) -> OutboxSettings:
+    return OutboxSettings(
+        fees=fees.Policy(most_per_gas=asked.eth_max_fee, most_per_blob_gas=asked.eth_max_blob_fee),
+        patience_ms=int(asked.eth_patience * 1000),
+        low_balance_wei=asked.eth_low_balance,
+    )
+
+
+def _needed(value: Any, option: str) -> Any:
+    if value is None:
+        raise CannotSequence(f"--{option} is missing")
+    return value
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
