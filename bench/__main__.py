@@ -5,14 +5,19 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from . import import_chain, payload, peers, rollup, rpc
+from . import database, execution, import_chain, memory, payload, peers, rollup, root, rpc, startup
 from .measure import Measurement
 
 BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {
+    "database": database.run,
+    "execution": execution.run,
     "import": import_chain.run,
+    "memory": memory.run,
     "payload": payload.run,
     "rollup": rollup.run,
+    "root": root.run,
     "rpc": rpc.run,
+    "startup": startup.run,
 }
 
 

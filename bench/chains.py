@@ -113,8 +113,8 @@ def rpc_chain() -> Built:
         signer = Signer()
         with tempfile.TemporaryDirectory() as folder:
             chain = _native.Chain(folder, (work / "genesis.json").read_bytes(), durable=False)
-            _append(chain, work / "chain.rlp", _rpc_blocks(signer))
-            _append(chain, work / "live.rlp", _live_blocks(signer))
+            append(chain, work / "chain.rlp", _rpc_blocks(signer))
+            append(chain, work / "live.rlp", _live_blocks(signer))
         work.rename(target)
 
     folder = peers.once(peers.CACHE / "chains" / "rpc-1", make)
@@ -155,7 +155,8 @@ def _live_blocks(signer: Signer) -> Iterator[list[bytes]]:
         yield made
 
 
-def _append(chain: _native.Chain, file: Path, plan: Iterable[Sequence[bytes]]) -> None:
+def append(chain: _native.Chain, file: Path, plan: Iterable[Sequence[bytes]]) -> None:
+    """Seal a block of each on the head; the blocks go into the file."""
     with file.open("wb") as out:
         for transactions in plan:
             out.write(seal(chain, transactions))
