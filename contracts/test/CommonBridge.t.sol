@@ -83,9 +83,12 @@ contract DepositTest is World {
         token.mint(ALICE, 100);
         vm.startPrank(ALICE);
         token.approve(address(bridge), 100);
-        vm.expectRevert();
         bridge.depositERC20(CHAIN, address(token), BOB, ALICE, 100);
         vm.stopPrank();
+
+        vm.assertEq(token.entered(), 0);
+        vm.assertEq(bridge.queueLength(CHAIN), 1);
+        vm.assertEq(bridge.book(CHAIN, address(token), BOB), 100);
     }
 
     function test_a_chain_with_a_native_token_takes_that_and_no_ether() public {

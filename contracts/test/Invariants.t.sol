@@ -11,6 +11,11 @@ import {World} from "./support/World.sol";
 
 /// The bridge stays solvent whatever sequencers, users and tokens do.
 contract SolvencyInvariants is World, IWorld {
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
     Actors private actors;
     mapping(uint256 chainId => Batch) private heads;
     mapping(uint256 chainId => mapping(uint64 number => Batch)) private batches;
@@ -36,8 +41,20 @@ contract SolvencyInvariants is World, IWorld {
         targets[0] = address(actors);
     }
 
-    function settleFor(uint256 chainId, bytes32 messagesRoot) external returns (uint64 number) {
+    /// What is called out of payments only.
+    function excludeSelectors() external view returns (FuzzSelector[] memory excluded) {
+        excluded = new FuzzSelector[](1);
+        excluded[0] = FuzzSelector(address(actors), new bytes4[](1));
+        excluded[0].selectors[0] = actors.reenter.selector;
+    }
+
+    function batchOf(uint256 chainId, uint64 number) external view returns (Batch memory) {
+        return batches[chainId][number];
+    }
+
+    function settleFor(uint256 chainId, bytes32 messagesRoot, bytes32 stateRoot) external returns (uint64 number) {
         Batch memory batch = next(heads[chainId]);
+        if (stateRoot != 0) batch.newStateRoot = stateRoot;
         (batch.queueIndex, batch.queueHash) = _partOfQueue(chainId, batch);
         batch.messagesRoot = messagesRoot;
         commit(batch);
@@ -69,6 +86,14 @@ contract SolvencyInvariants is World, IWorld {
     function invariant_the_bridge_is_solvent() public view {
         _booksAreBalanced();
         _fundsAreThere();
+        _nobodyEntersTwice();
+        _escapesAreSingle();
+    }
+
+    /// Of the one frozen chain and its one last state.
+    function _escapesAreSingle() private view {
+        vm.assertLe(actors.escapedCoinCalls(), 1, "coin escaped twice");
+        vm.assertLe(actors.escapedTokenCalls(), 1, "a token escaped twice");
     }
 
     /// Of each pair nothing was released that was not booked.
@@ -107,6 +132,12 @@ contract SolvencyInvariants is World, IWorld {
         }
     }
 
+    /// No call out of a transfer or a payment got anything.
+    function _nobodyEntersTwice() private view {
+        vm.assertEq(actors.reentered(), 0, "paid from inside of a payment");
+        vm.assertEq(ReentrantToken(address(actors.tokens(3))).entered(), 0, "deposited from inside of a transfer");
+    }
+
     /// That each actor gets something done is seen here: an invariant over calls that all fail says nothing.
     function test_the_actors_can_do_everything() public {
         actors.depositCoin(0, 10 ether);
@@ -116,13 +147,29 @@ contract SolvencyInvariants is World, IWorld {
         actors.claim(0, 0);
         actors.lie(0, 1, 1, 1);
         actors.goBack(0, 0);
+        actors.rebase(2);
+        for (uint256 token = 0; token < 4; ++token) {
+            actors.depositToken(0, token, 0, 1000);
+            actors.lie(0, token, 0, 100);
+        }
+        actors.wait(1 hours);
+        for (uint256 made = 2; made < 6; ++made) {
+            actors.claim(made, 0);
+        }
+        actors.depositCoin(1, 10 ether);
+        actors.depositToken(1, 3, 0, 1000);
+        actors.lie(1, 3, 0, 99);
         actors.depositCoin(1, 10 ether);
         actors.depositToken(1, 2, 0, 1000);
         actors.end(0);
-        actors.refund(1, 0);
-        actors.refund(1, 1);
+        actors.refund(1, 2);
+        actors.refund(1, 3);
+        actors.escapeCoin();
+        actors.escapeToken();
 
-        vm.assertEq(actors.claimedCalls(), 1);
+        vm.assertEq(actors.claimedCalls(), 5);
         vm.assertEq(actors.refundedCalls(), 2);
+        vm.assertEq(actors.escapedCoinCalls() + actors.escapedTokenCalls(), 2);
+        invariant_the_bridge_is_solvent();
     }
 }

@@ -53,6 +53,18 @@ interface ICommonBridge {
         bytes[] nodes;
     }
 
+    /// @notice A holder's balance of a token in the last verified state, shown by proofs (`eth_getProof`).
+    struct TokenProof {
+        address tokenL1;
+        address tokenL2;
+        /// RLP nodes from the state root to the token's account.
+        bytes[] nodes;
+        /// From the token's storage root to the slot that names the token of L1.
+        bytes[] l1AddressNodes;
+        /// From the token's storage root to the holder's balance.
+        bytes[] balanceNodes;
+    }
+
     /// @notice An item was added to a chain's queue: transaction type 0x7e with nonce `index`.
     /// @param queueHash The queue's hash after this item.
     event PrivilegedTxSent(
@@ -149,6 +161,15 @@ interface ICommonBridge {
     /// the contract whose alias it is; once.
     /// @param last The last verified batch.
     function escapeCoin(uint256 chainId, Batch calldata last, AccountProof calldata account) external;
+
+    /// @notice After a freeze: what an account held of a token of the bridge in the last verified state. Called as
+    /// {escapeCoin} is; once for each token.
+    /// @param last The last verified batch.
+    /// @param holder Its nodes may be left out by an account with a key and by the contract whose alias it is; a
+    /// contract of L1 that calls for its own address has to show that nobody's code was there on L2.
+    /// @param token A token that has the code of the bridge's tokens, whoever deployed it.
+    function escapeToken(uint256 chainId, Batch calldata last, AccountProof calldata holder, TokenProof calldata token)
+        external;
 
     /// @notice Upgrade a predeploy of L2: a privileged call of its proxy's admin. Owner only.
     function upgradeL2Contract(

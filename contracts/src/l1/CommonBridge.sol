@@ -41,6 +41,7 @@ contract CommonBridge is ICommonBridge, OwnableUpgradeable, UUPSUpgradeable, Ree
         BitMaps.BitMap claimed;
         BitMaps.BitMap refunded;
         mapping(address account => bool) escaped;
+        mapping(address tokenL2 => mapping(address account => bool)) escapedTokens;
     }
 
     /// @custom:storage-location erc7201:ethrex.storage.CommonBridge
@@ -258,19 +259,45 @@ contract CommonBridge is ICommonBridge, OwnableUpgradeable, UUPSUpgradeable, Ree
 
     /// @inheritdoc ICommonBridge
     function escapeCoin(uint256 chainId, Batch calldata last, AccountProof calldata account) external nonReentrant {
-        Storage storage $ = _storage();
-        Chain storage chain = $.chains[chainId];
-        IOnChainProposer.Record memory verified = $.proposer.record(chainId, _frozenAt(chainId));
-        require(last.hash() == verified.batchHash, ProofInvalid());
-        require(block.timestamp >= verified.claimableAt, NotYetClaimable(verified.claimableAt));
-        bool isCaller = account.account == msg.sender || account.account == L2.aliasOf(msg.sender);
-        require(isCaller, NotEscapable(account.account));
+        Chain storage chain = _storage().chains[chainId];
+        bytes32 stateRoot = _lastState(chainId, last);
+        _requireCallerIs(account.account);
         require(!chain.escaped[account.account], AlreadyEscaped(account.account));
-        uint256 balance = Escape.balanceOf(last.newStateRoot, account);
+        uint256 balance = Escape.balanceOf(stateRoot, account);
 
         chain.escaped[account.account] = true;
         emit Escaped(chainId, account.account, msg.sender, L2.COIN, L2.COIN, balance);
         _release(chain, L2.COIN, L2.COIN, msg.sender, balance);
+    }
+
+    /// @inheritdoc ICommonBridge
+    function escapeToken(uint256 chainId, Batch calldata last, AccountProof calldata holder, TokenProof calldata token)
+        external
+        nonReentrant
+    {
+        Chain storage chain = _storage().chains[chainId];
+        bytes32 stateRoot = _lastState(chainId, last);
+        address account = holder.account;
+        _requireCallerIs(account);
+        if (account != _senderOnL2(msg.sender)) Escape.balanceOf(stateRoot, holder);
+        require(!chain.escapedTokens[token.tokenL2][account], AlreadyEscaped(account));
+        uint256 balance = Escape.tokenBalanceOf(stateRoot, token, account);
+
+        chain.escapedTokens[token.tokenL2][account] = true;
+        emit Escaped(chainId, account, msg.sender, token.tokenL1, token.tokenL2, balance);
+        _release(chain, token.tokenL1, token.tokenL2, msg.sender, balance);
+    }
+
+    /// Root of the state that counts after a freeze, once nobody can revert it.
+    function _lastState(uint256 chainId, Batch calldata last) private view returns (bytes32) {
+        IOnChainProposer.Record memory verified = _storage().proposer.record(chainId, _frozenAt(chainId));
+        require(last.hash() == verified.batchHash, ProofInvalid());
+        require(block.timestamp >= verified.claimableAt, NotYetClaimable(verified.claimableAt));
+        return last.newStateRoot;
+    }
+
+    function _requireCallerIs(address account) private view {
+        require(account == msg.sender || account == L2.aliasOf(msg.sender), NotEscapable(account));
     }
 
     function _frozenAt(uint256 chainId) private view returns (uint64 lastVerified) {

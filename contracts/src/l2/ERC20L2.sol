@@ -9,8 +9,10 @@ import {L2} from "../libraries/L2.sol";
 /// @title A token of L1 on L2, minted and burned by the bridge. See {IERC20L2}.
 contract ERC20L2 is ERC20, IERC20L2 {
     /// @inheritdoc IERC20L2
-    address public immutable l1Address;
-    uint8 private immutable _decimals;
+    /// @dev In storage, so that every token of the bridge has the same code: a proof of an account shows it, and the
+    /// escape hatch of L1 reads balances and this slot by proofs ({Escape}).
+    address public l1Address;
+    uint8 private _decimals;
 
     modifier onlyBridge() {
         require(msg.sender == L2.BRIDGE, NotBridge(msg.sender));

@@ -17,6 +17,9 @@ library L2 {
     /// @notice Stands for a chain's own coin, on both sides.
     address internal constant COIN = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;
 
+    /// @notice Of the code that every {ERC20L2} has.
+    bytes32 internal constant TOKEN_CODE_HASH = 0x4d164b24222b1ba165a19b3979f1e3c2254a46e5e79d05f4a12de0b5c1a3ac82;
+
     uint160 private constant ALIAS_OFFSET = uint160(0xEe110000000000000000000000000000000011Ff);
 
     /// @notice The sender that a contract of L1 has on L2: nobody can have deployed a contract of its own there.

@@ -8,25 +8,41 @@ import {CommonBridge} from "../../src/l1/CommonBridge.sol";
 import {OnChainProposer} from "../../src/l1/OnChainProposer.sol";
 import {L2} from "../../src/libraries/L2.sol";
 import {Test} from "./Test.sol";
-import {Token} from "./Tokens.sol";
+import {IReentrant, RebasingToken, Token} from "./Tokens.sol";
+import {Tries} from "./Tries.sol";
 
 /// What the world offers to its actors.
 interface IWorld {
-    function settleFor(uint256 chainId, bytes32 messagesRoot) external returns (uint64 number);
+    function settleFor(uint256 chainId, bytes32 messagesRoot, bytes32 stateRoot) external returns (uint64 number);
+    function batchOf(uint256 chainId, uint64 number) external view returns (Batch memory);
     function revertFor(uint256 chainId, uint64 lastKept) external;
     function freezeFor(uint256 chainId) external;
 }
 
-/// Users of two chains and their sequencers, who lie: any withdrawal that they like is in a verified batch. They know
-/// coin, plain, fee-taking, re-entrant and rebasing tokens, and good and false pairs on L2. What was booked and paid is
-/// noted beside the bridge.
-contract Actors is Test {
+/// Users of two chains and their sequencers, who lie: any withdrawal and any balance that they like is in a verified
+/// batch. They know coin, plain, fee-taking, re-entrant and rebasing tokens, and good and false pairs on L2. What was
+/// booked and paid is noted beside the bridge.
+contract Actors is Test, IReentrant {
+    using Tries for Tries.Entry[];
+
+    /// What a batch says that the actors hold on L2.
+    struct State {
+        address tokenL1;
+        address tokenL2;
+        uint256 tokens;
+        uint256 coin;
+    }
+
     uint256[2] public chains = [uint256(101), 102];
     Token[4] public tokens;
     address[2] public pairs = [address(0xa1), address(0xbad)];
     uint256 public depositedCalls;
     uint256 public claimedCalls;
     uint256 public refundedCalls;
+    uint256 public escapedCoinCalls;
+    uint256 public escapedTokenCalls;
+    /// Payments that were got from inside of a payment.
+    uint256 public reentered;
 
     mapping(uint256 chainId => mapping(address => mapping(address => uint256))) public booked;
     mapping(uint256 chainId => mapping(address => mapping(address => uint256))) public released;
@@ -38,6 +54,8 @@ contract Actors is Test {
     ICommonBridge.Withdrawal[] private _withdrawals;
     uint256[] private _withdrawalChains;
     mapping(uint256 chainId => ICommonBridge.QueueItem[]) private _deposits;
+    /// Of the second chain, which is the one that is frozen.
+    mapping(uint64 number => State) private _states;
 
     constructor(IWorld world, CommonBridge bridge, OnChainProposer proposer, Token[4] memory tokens_) {
         (_world, _bridge, _proposer, tokens) = (world, bridge, proposer, tokens_);
@@ -87,11 +105,58 @@ contract Actors is Test {
         uint256 messageId = ++_messages[chainId];
         ICommonBridge.Withdrawal memory made =
             ICommonBridge.Withdrawal(tokenL1, tokenL2, address(this), amount, 0, messageId);
-        made.batchNumber = _world.settleFor(
-            chainId, L2.messageLeaf(L2.BRIDGE, L2.withdrawalData(tokenL1, tokenL2, address(this), amount), messageId)
-        );
+        bytes32 data = L2.withdrawalData(tokenL1, tokenL2, address(this), amount);
+        State memory state = State(address(tokens[tokenSeed % 4]), pairs[pairSeed % 2], amount, amount);
+        bytes32 stateRoot = chainId == chains[1] ? _accounts(state).root() : bytes32(0);
+        made.batchNumber = _world.settleFor(chainId, L2.messageLeaf(L2.BRIDGE, data, messageId), stateRoot);
         _withdrawals.push(made);
         _withdrawalChains.push(chainId);
+        if (stateRoot != 0) _states[made.batchNumber] = state;
+    }
+
+    /// The actors' account on L2 and a token of the bridge.
+    function _accounts(State memory state) private view returns (Tries.Entry[] memory accounts) {
+        accounts = new Tries.Entry[](2);
+        accounts[0] = Tries.account(L2.aliasOf(address(this)), state.coin, 0, keccak256(""));
+        accounts[1] = Tries.account(state.tokenL2, 0, _slots(state).root(), L2.TOKEN_CODE_HASH);
+    }
+
+    function _slots(State memory state) private view returns (Tries.Entry[] memory slots) {
+        slots = new Tries.Entry[](2);
+        slots[0] = Tries.slot(keccak256(abi.encode(L2.aliasOf(address(this)), 0)), state.tokens);
+        slots[1] = Tries.slot(bytes32(uint256(5)), uint160(state.tokenL1));
+    }
+
+    function escapeCoin() external {
+        (Batch memory last, State memory state) = _lastState();
+        _bridge.escapeCoin(chains[1], last, _self(_accounts(state)));
+        released[chains[1]][L2.COIN][L2.COIN] += state.coin;
+        ++escapedCoinCalls;
+    }
+
+    function escapeToken() external {
+        (Batch memory last, State memory state) = _lastState();
+        Tries.Entry[] memory accounts = _accounts(state);
+        Tries.Entry[] memory slots = _slots(state);
+        ICommonBridge.TokenProof memory proof = ICommonBridge.TokenProof(
+            state.tokenL1,
+            state.tokenL2,
+            accounts.prove(accounts[1].key),
+            slots.prove(slots[1].key),
+            slots.prove(slots[0].key)
+        );
+        _bridge.escapeToken(chains[1], last, _self(accounts), proof);
+        released[chains[1]][state.tokenL1][state.tokenL2] += state.tokens;
+        ++escapedTokenCalls;
+    }
+
+    function _lastState() private view returns (Batch memory last, State memory state) {
+        uint64 number = _proposer.chainStatus(chains[1]).lastVerified;
+        return (_world.batchOf(chains[1], number), _states[number]);
+    }
+
+    function _self(Tries.Entry[] memory accounts) private view returns (ICommonBridge.AccountProof memory) {
+        return ICommonBridge.AccountProof(L2.aliasOf(address(this)), address(0), accounts.prove(accounts[0].key));
     }
 
     function claim(uint256 seed, uint8 place) external {
@@ -135,16 +200,31 @@ contract Actors is Test {
         if (seed % 32 == 0) _world.freezeFor(chains[1]);
     }
 
+    function rebase(uint256 percent) external {
+        RebasingToken(address(tokens[2])).rebase(percent % 3);
+    }
+
     function _within(uint256 seed, uint256 least, uint256 most) private pure returns (uint256) {
         return least + seed % (most - least + 1);
     }
 
-    /// Held by whoever calls back out of a payment: claims again.
-    receive() external payable override {
-        if (_withdrawals.length == 0) return;
-        ICommonBridge.Withdrawal memory made = _withdrawals[_withdrawals.length - 1];
-        try _bridge.claimWithdrawal(_withdrawalChains[_withdrawals.length - 1], made, new bytes32[](0)) {
-            revert("claimed from inside of a payment");
+    /// Whoever is paid, in coin or in a token that calls back, asks for everything again.
+    function reenter() public {
+        if (msg.sender != address(_bridge) && msg.sender != address(tokens[3])) return;
+        (Batch memory last, State memory state) = _lastState();
+        if (_withdrawals.length > 0) {
+            uint256 at = _withdrawals.length - 1;
+            try _bridge.claimWithdrawal(_withdrawalChains[at], _withdrawals[at], new bytes32[](0)) {
+                ++reentered;
+            } catch {}
+        }
+        if (_states[last.number].coin == 0) return;
+        try _bridge.escapeCoin(chains[1], last, _self(_accounts(state))) {
+            ++reentered;
         } catch {}
+    }
+
+    receive() external payable override {
+        reenter();
     }
 }

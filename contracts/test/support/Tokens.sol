@@ -23,20 +23,35 @@ contract FeeToken is Token {
     }
 }
 
-/// Deposits again from inside of a transfer.
+/// Whoever is paid may call the bridge from inside of the payment.
+interface IReentrant {
+    function reenter() external;
+}
+
+/// Calls the bridge again from inside of each of the bridge's transfers, and goes on when it is refused.
 contract ReentrantToken is Token {
     CommonBridge private immutable _bridge;
     uint256 private immutable _chainId;
+    bool private _inside;
+
+    /// @notice Deposits that went through from inside of a transfer.
+    uint256 public entered;
 
     constructor(CommonBridge bridge, uint256 chainId) {
         (_bridge, _chainId) = (bridge, chainId);
+        _mint(address(this), 1e18);
+        _approve(address(this), address(bridge), type(uint256).max);
     }
 
-    function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
-        if (msg.sender == address(_bridge)) {
-            _bridge.depositERC20(_chainId, address(this), address(1), from, amount);
-        }
-        return super.transferFrom(from, to, amount);
+    function _update(address from, address to, uint256 amount) internal override {
+        super._update(from, to, amount);
+        if (msg.sender != address(_bridge) || _inside) return;
+        _inside = true;
+        try _bridge.depositERC20(_chainId, address(this), address(1), address(this), 1) {
+            ++entered;
+        } catch {}
+        if (to.code.length > 0) try IReentrant(to).reenter() {} catch {}
+        _inside = false;
     }
 }
 
@@ -50,5 +65,9 @@ contract RebasingToken is Token {
 
     function balanceOf(address account) public view override returns (uint256) {
         return super.balanceOf(account) * _percent / 100;
+    }
+
+    function _update(address from, address to, uint256 amount) internal override {
+        super._update(from, to, amount * 100 / _percent);
     }
 }

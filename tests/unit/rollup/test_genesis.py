@@ -67,7 +67,7 @@ def test_a_balance_for_a_contract_of_the_genesis_is_refused() -> None:
 
 def test_a_contract_with_immutables_stands_in_no_genesis() -> None:
     with pytest.raises(ValueError, match="immutables"):
-        genesis._contract(artifacts.load("ERC20L2"))
+        genesis._contract(artifacts.load("Sp1Verifier"))
     with pytest.raises(artifacts.ArtifactMissing):
         artifacts.load("Nothing")
 
