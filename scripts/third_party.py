@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 HEAD: Final = """\
 # Third-party software
 
-Made by `make docs` from `requirements.lock`, `node/native/Cargo.lock` and `contracts/package-lock.json`. The project itself is under Apache-2.0 (`LICENSE`).
+Made by `make docs` from `requirements.lock`, `node/native/Cargo.lock`, `contracts/package-lock.json` and the proofs that the contracts are tested with. The project itself is under Apache-2.0 (`LICENSE`).
 """
 # What may be linked into or shipped beside Apache-2.0 code. LGPL and MPL: used unchanged, as libraries of their own.
 COMPATIBLE: Final = re.compile(
@@ -38,7 +38,8 @@ def page() -> str:
     python = list(_table("Python", _python()))
     rust = list(_table("Rust", _crates()))
     solidity = list(_table("Solidity, in the contracts' code", _libraries()))
-    return "\n".join([HEAD, *python, *rust, *solidity]).rstrip() + "\n"
+    proofs = list(_table("Proofs and keys of others, in the contracts' tests", _proofs()))
+    return "\n".join([HEAD, *python, *rust, *solidity, *proofs]).rstrip() + "\n"
 
 
 Row = tuple[str, str, str]  # name, version, licence
@@ -83,3 +84,11 @@ def _libraries() -> Iterator[Row]:
     for path, package in lock["packages"].items():
         if path.startswith("node_modules/@openzeppelin/"):
             yield path.removeprefix("node_modules/"), package["version"], package["license"]
+
+
+def _proofs() -> Iterator[Row]:
+    """Data alone: each file says where its proof and the numbers of its verifying key are from."""
+    for path in (ROOT / "contracts/test/fixtures").glob("*.json"):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        for name, origin in (("proof", read["origin"]), ("key", read["verifier"]["origin"])):
+            yield f"{path.name}, {name}: {origin['repo']}", origin["commit"][:10], origin["licence"]

@@ -23,7 +23,10 @@ contract Risc0Verifier is IProofVerifier {
         view
         returns (bool)
     {
-        verifier.verify(proof, key, sha256(abi.encode(batchHash)));
-        return true;
+        try verifier.verify(proof, key, sha256(abi.encode(batchHash))) {
+            return true;
+        } catch {
+            return false;
+        }
     }
 }

@@ -23,7 +23,10 @@ contract Sp1Verifier is IProofVerifier {
         view
         returns (bool)
     {
-        verifier.verifyProof(key, abi.encode(batchHash), proof);
-        return true;
+        try verifier.verifyProof(key, abi.encode(batchHash), proof) {
+            return true;
+        } catch {
+            return false;
+        }
     }
 }

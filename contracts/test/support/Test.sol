@@ -31,6 +31,7 @@ interface Vm {
     function getCode(string calldata artifact) external view returns (bytes memory);
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
     function load(address target, bytes32 slot) external view returns (bytes32);
+    function mockCall(address target, bytes calldata data, bytes calldata answer) external;
     function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
