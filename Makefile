@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-invariants contracts-vectors conformance-py-evm interop faults clean
+.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -92,8 +92,11 @@ contracts-setup: ## forge, the Solidity compiler and OpenZeppelin, into the cach
 contracts: setup ## build the contracts offline and write their artifacts again
 	@$(PYTHON) scripts/contract_artifacts.py
 
-contracts-test: ## the contracts' tests: units, fuzz, a short run of the invariants
-	@forge=$$(scripts/contracts.sh) && cd contracts && "$$forge" fmt --check && FOUNDRY_PROFILE=ci "$$forge" test
+contracts-test: ## the contracts' tests: units, fuzz, a short run of the invariants, the gas of settlement
+	@forge=$$(scripts/contracts.sh) && cd contracts && "$$forge" fmt --check && FOUNDRY_PROFILE=ci "$$forge" test --gas-snapshot-check=true --gas-snapshot-emit=false
+
+contracts-gas: ## write the gas of settlement (contracts/snapshots) again
+	@forge=$$(scripts/contracts.sh) && cd contracts && "$$forge" test --match-path 'test/Gas.t.sol'
 
 contracts-vectors: ## write tests/vectors again, as the contracts make them
 	@forge=$$(scripts/contracts.sh) && cd contracts && VECTORS=write "$$forge" test --match-path 'test/Vectors.t.sol'

@@ -79,37 +79,6 @@ contract VerifyTest is World {
         proposer.verifyBatches(CHAIN, batches, new Proof[][](0));
     }
 
-    function test_verification_of_attested_batches_stays_cheap() public {
-        (Batch[] memory batches, Proof[][] memory proofs) = _committed(11);
-        for (uint256 i = 0; i < 11; ++i) {
-            vm.assertTrue(batches[i].messagesRoot != 0);
-        }
-        uint256 single = _transaction(one(batches[0]), one(proofs[0]));
-        (Batch[] memory ten, Proof[][] memory tenProofs) = (new Batch[](10), new Proof[][](10));
-        for (uint256 i = 0; i < 10; ++i) {
-            (ten[i], tenProofs[i]) = (batches[i + 1], proofs[i + 1]);
-        }
-
-        uint256 many = _transaction(ten, tenProofs);
-
-        vm.assertLe(single, 150_000, "one batch");
-        vm.assertLe(many / 10, 60_000, "each of ten");
-    }
-
-    /// Gas of the whole transaction: what is cold at its start, its call data, what every transaction costs.
-    function _transaction(Batch[] memory batches, Proof[][] memory proofs) private returns (uint256 gas) {
-        bytes memory data = abi.encodeCall(IOnChainProposer.verifyBatches, (CHAIN, batches, proofs));
-        gas = 21_000;
-        for (uint256 i = 0; i < data.length; ++i) {
-            gas += data[i] == 0 ? 4 : 16;
-        }
-        vm.cool(address(proposer));
-        vm.cool(address(registry));
-        vm.cool(address(attested));
-        proposer.verifyBatches(CHAIN, batches, proofs);
-        gas += vm.snapshotGasLastCall("settlement", batches.length == 1 ? "verify 1" : "verify 10");
-    }
-
     function _committed(uint256 count) private returns (Batch[] memory batches, Proof[][] memory proofs) {
         (batches, proofs) = (new Batch[](count), new Proof[][](count));
         for (uint256 i = 0; i < count; ++i) {
