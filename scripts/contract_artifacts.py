@@ -31,6 +31,8 @@ PUBLISHED: Final = (
     "ERC20L2",
     "FeeTokenPricer",
     "FeeTokenRegistry",
+    "GasPriceOracle",
+    "L1Info",
     "Messenger",
     "OnChainProposer",
     "PredeployProxy",

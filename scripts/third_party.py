@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 HEAD: Final = """\
 # Third-party software
 
-Made by `make docs` from `requirements.lock`, `node/native/Cargo.lock`, `contracts/package-lock.json` and the proofs that the contracts are tested with. The project itself is under Apache-2.0 (`LICENSE`).
+Made by `make docs` from `requirements.lock`, `node/native/Cargo.lock`, `contracts/package-lock.json`, the code of others in a rollup's first state and the proofs that the contracts are tested with. The project itself is under Apache-2.0 (`LICENSE`).
 """
 # What may be linked into or shipped beside Apache-2.0 code. LGPL and MPL: used unchanged, as libraries of their own.
 COMPATIBLE: Final = re.compile(
@@ -38,8 +38,9 @@ def page() -> str:
     python = list(_table("Python", _python()))
     rust = list(_table("Rust", _crates()))
     solidity = list(_table("Solidity, in the contracts' code", _libraries()))
+    code = list(_table("Code of others, in a rollup's first state", _preinstalls()))
     proofs = list(_table("Proofs and keys of others, in the contracts' tests", _proofs()))
-    return "\n".join([HEAD, *python, *rust, *solidity, *proofs]).rstrip() + "\n"
+    return "\n".join([HEAD, *python, *rust, *solidity, *code, *proofs]).rstrip() + "\n"
 
 
 Row = tuple[str, str, str]  # name, version, licence
@@ -84,6 +85,12 @@ def _libraries() -> Iterator[Row]:
     for path, package in lock["packages"].items():
         if path.startswith("node_modules/@openzeppelin/"):
             yield path.removeprefix("node_modules/"), package["version"], package["license"]
+
+
+def _preinstalls() -> Iterator[Row]:
+    path = ROOT / "node/src/ethrex_node/rollup/preinstalls.json"
+    origin = json.loads(path.read_text(encoding="utf-8"))["origin"]
+    yield origin["name"], origin["version"], origin["licence"]
 
 
 def _proofs() -> Iterator[Row]:

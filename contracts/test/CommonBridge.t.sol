@@ -175,6 +175,59 @@ contract SendTest is World {
         bridge.sendToL2{value: 1 ether}(CHAIN, _values(7_500_000, ""));
     }
 
+    function test_anybody_tells_l2_of_this_block_of_l1_for_what_the_gas_costs() public {
+        vm.roll(77);
+        vm.blobBaseFee(50_000_000); // forge takes it for the excess of blob gas
+        uint256 gasLimit = bridge.L1_INFO_GAS();
+        uint256 fee = bridge.queueFee(gasLimit);
+        vm.startPrank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(ICommonBridge.FeeTooLow.selector, fee, fee - 1));
+        bridge.sendL1Info{value: fee - 1}(CHAIN);
+        bridge.sendL1Info{value: 1 ether}(CHAIN);
+        vm.stopPrank();
+
+        bytes memory data = abi.encodeWithSignature(
+            "setL1Block(uint64,uint64,uint256,uint256,bytes32)",
+            77,
+            block.timestamp,
+            10 gwei,
+            block.blobbasefee,
+            blockhash(76)
+        );
+        bytes32 item = keccak256(
+            abi.encodePacked(CHAIN, L2.BRIDGE, L2.L1_INFO, uint256(0), uint256(0), gasLimit, keccak256(data))
+        );
+        vm.assertTrue(blockhash(76) != 0 && block.blobbasefee > 1);
+        vm.assertEq(bridge.queueHash(CHAIN, 1), keccak256(abi.encode(bytes32(0), item)));
+        vm.assertEq(BOB.balance, 1_000 ether - fee);
+        vm.assertEq(bridge.book(CHAIN, L2.COIN, L2.COIN), 0);
+    }
+
+    function test_telling_of_l1_counts_towards_what_a_block_of_l1_may_ask_for() public {
+        vm.deal(ALICE, 1e9 ether);
+        vm.startPrank(ALICE, ALICE);
+        bridge.sendToL2{value: 1 ether}(CHAIN, _values(7_500_000, ""));
+        bridge.sendToL2{value: 1 ether}(CHAIN, _values(7_499_999, ""));
+        vm.expectRevert(abi.encodeWithSelector(ICommonBridge.QueueGasExhausted.selector, 1, 150_000));
+        bridge.sendL1Info{value: 1 ether}(CHAIN);
+        vm.stopPrank();
+    }
+
+    function test_the_owner_calls_as_the_bridge_what_keeps_prices_and_nothing_else() public {
+        address[3] memory keepers = [L2.FEE_TOKEN_REGISTRY, L2.FEE_TOKEN_PRICER, L2.GAS_PRICE_ORACLE];
+        vm.startPrank(OWNER);
+        for (uint256 i = 0; i < keepers.length; ++i) {
+            bridge.callAsL2Bridge(CHAIN, keepers[i], 100_000, "");
+        }
+        vm.expectRevert(abi.encodeWithSelector(ICommonBridge.TokenInvalid.selector, L2.L1_INFO));
+        bridge.callAsL2Bridge(CHAIN, L2.L1_INFO, 100_000, "");
+        vm.stopPrank();
+
+        vm.assertEq(bridge.queueLength(CHAIN), 3);
+        vm.expectRevert();
+        bridge.callAsL2Bridge(CHAIN, L2.GAS_PRICE_ORACLE, 100_000, "");
+    }
+
     function test_predeploys_are_upgraded_by_the_owner_as_their_admin() public {
         vm.expectRevert();
         bridge.upgradeL2Contract(CHAIN, L2.BRIDGE, BOB, 100_000, "");

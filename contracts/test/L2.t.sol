@@ -4,12 +4,16 @@ pragma solidity ^0.8.26;
 import {ICommonBridgeL2} from "../src/interfaces/ICommonBridgeL2.sol";
 import {IERC20L2} from "../src/interfaces/IERC20L2.sol";
 import {IFeeTokenPricer, IFeeTokenRegistry} from "../src/interfaces/IFeeTokens.sol";
+import {IGasPriceOracle} from "../src/interfaces/IGasPriceOracle.sol";
+import {IL1Info} from "../src/interfaces/IL1Info.sol";
 import {IMessenger} from "../src/interfaces/IMessenger.sol";
 import {IPredeployProxy} from "../src/interfaces/IPredeployProxy.sol";
 import {CommonBridgeL2} from "../src/l2/CommonBridgeL2.sol";
 import {ERC20L2} from "../src/l2/ERC20L2.sol";
 import {FeeTokenPricer} from "../src/l2/FeeTokenPricer.sol";
 import {FeeTokenRegistry} from "../src/l2/FeeTokenRegistry.sol";
+import {GasPriceOracle} from "../src/l2/GasPriceOracle.sol";
+import {L1Info} from "../src/l2/L1Info.sol";
 import {Messenger} from "../src/l2/Messenger.sol";
 import {PredeployProxy} from "../src/l2/PredeployProxy.sol";
 import {L2} from "../src/libraries/L2.sol";
@@ -49,6 +53,8 @@ contract PredeploysTest is Test {
         _predeploy(L2.MESSENGER, proxy, address(new Messenger()));
         _predeploy(L2.FEE_TOKEN_REGISTRY, proxy, address(new FeeTokenRegistry()));
         _predeploy(L2.FEE_TOKEN_PRICER, proxy, address(new FeeTokenPricer()));
+        _predeploy(L2.L1_INFO, proxy, address(new L1Info()));
+        _predeploy(L2.GAS_PRICE_ORACLE, proxy, address(new GasPriceOracle()));
         token = new ERC20L2("Token", "TOK", 6, TOKEN_L1);
         vm.deal(ALICE, 10 ether);
         vm.deal(L2.BRIDGE, 10 ether);
@@ -181,6 +187,41 @@ contract PredeploysTest is Test {
         pricer.unsetFeeTokenRatio(ALICE);
         vm.stopPrank();
         vm.assertFalse(tokens.isFeeToken(ALICE));
+    }
+
+    function test_l1_is_known_as_the_bridge_tells_it() public {
+        IL1Info info = IL1Info(L2.L1_INFO);
+        vm.expectRevert(abi.encodeWithSelector(IL1Info.NotBridge.selector, address(this)));
+        info.setL1Block(1, 2, 3, 4, bytes32(uint256(5)));
+
+        vm.prank(L2.BRIDGE);
+        info.setL1Block(1, 2, 3, 4, bytes32(uint256(5)));
+
+        vm.assertEq(info.number(), 1);
+        vm.assertEq(info.timestamp(), 2);
+        vm.assertEq(info.baseFee(), 3);
+        vm.assertEq(info.blobBaseFee(), 4);
+        vm.assertEq(info.parentHash(), bytes32(uint256(5)));
+    }
+
+    function test_the_oracle_adds_the_fees_up() public {
+        IGasPriceOracle oracle = IGasPriceOracle(L2.GAS_PRICE_ORACLE);
+        vm.assertEq(oracle.dataFee(1_000), 0);
+        vm.expectRevert(abi.encodeWithSelector(IGasPriceOracle.NotBridge.selector, address(this)));
+        oracle.setOperatorFeePerGas(1);
+        vm.startPrank(L2.BRIDGE);
+        oracle.setOperatorFeePerGas(2 gwei);
+        IL1Info(L2.L1_INFO).setL1Block(1, 2, 30 gwei, 7, 0);
+        vm.stopPrank();
+        vm.fee(5 gwei);
+
+        vm.assertEq(oracle.gasPrice(), 7 gwei);
+        vm.assertEq(oracle.baseFee(), 5 gwei);
+        vm.assertEq(oracle.operatorFeePerGas(), 2 gwei);
+        vm.assertEq(oracle.l1BaseFee(), 30 gwei);
+        vm.assertEq(oracle.l1BlobBaseFee(), 7);
+        vm.assertEq(oracle.dataFee(126_976), 7 * 131_072);
+        vm.assertEq(oracle.dataFee(1), 8);
     }
 
     function _expectMessage(address tokenL1, address tokenL2, address receiver, uint256 amount, uint256 id) private {

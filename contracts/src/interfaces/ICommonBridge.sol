@@ -149,6 +149,9 @@ interface ICommonBridge {
     /// @notice Call a contract of L2. Its gas is paid here: `queueFee`; what is sent beyond comes back.
     function sendToL2(uint256 chainId, SendValues calldata values) external payable returns (uint64 index);
 
+    /// @notice Tell L2 of this block of L1 (`IL1Info`). Anybody may; the gas of it is paid here as with {sendToL2}.
+    function sendL1Info(uint256 chainId) external payable returns (uint64 index);
+
     /// @notice Take what was withdrawn on L2. Anyone may call; the receiver is paid, once.
     /// @param withdrawal Coin: tokenL1 = tokenL2 = COIN.
     /// @param proof Siblings from the message's leaf to the batch's root (OpenZeppelin `MerkleProof`).
@@ -180,7 +183,7 @@ interface ICommonBridge {
         bytes calldata data
     ) external returns (uint64 index);
 
-    /// @notice Call an L2 predeploy as the bridge of L2 (fee tokens and their prices). Owner only.
+    /// @notice Call an L2 predeploy as the bridge of L2 (fee tokens, their prices, what the gas-price oracle says). Owner only.
     function callAsL2Bridge(uint256 chainId, address to, uint256 gasLimit, bytes calldata data)
         external
         returns (uint64 index);

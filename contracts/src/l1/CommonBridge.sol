@@ -12,6 +12,7 @@ import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 
 import {ICommonBridge} from "../interfaces/ICommonBridge.sol";
 import {ICommonBridgeL2} from "../interfaces/ICommonBridgeL2.sol";
+import {IL1Info} from "../interfaces/IL1Info.sol";
 import {IOnChainProposer} from "../interfaces/IOnChainProposer.sol";
 import {IPredeployProxy} from "../interfaces/IPredeployProxy.sol";
 import {Batch, ChainParameters} from "../interfaces/Types.sol";
@@ -33,6 +34,8 @@ contract CommonBridge is ICommonBridge, OwnableUpgradeable, UUPSUpgradeable, Ree
     /// @notice What the L2 bridge may use to credit a deposit, with what it needs to send back a refused one.
     uint256 public constant DEPOSIT_GAS = 300_000;
     uint256 public constant DEPOSIT_ERC20_GAS = 500_000;
+    /// @notice What the L2 may use to note a block of L1.
+    uint256 public constant L1_INFO_GAS = 150_000;
 
     struct Chain {
         address nativeToken;
@@ -145,14 +148,34 @@ contract CommonBridge is ICommonBridge, OwnableUpgradeable, UUPSUpgradeable, Ree
         nonReentrant
         returns (uint64 index)
     {
-        Chain storage chain = _open(chainId);
-        uint256 fee = queueFee(values.gasLimit);
-        require(msg.value >= fee, FeeTooLow(fee, msg.value));
         require(values.to != address(0), RecipientZero());
-        chain.queue.spend(values.gasLimit, values.data.length);
         address from = _senderOnL2(msg.sender);
         require(from > L2.LAST_SYSTEM_ADDRESS, SystemSender(from));
-        index = _push(chain.queue, chainId, QueueItem(from, values.to, 0, values.value, values.gasLimit, values.data));
+        return _sell(chainId, QueueItem(from, values.to, 0, values.value, values.gasLimit, values.data));
+    }
+
+    /// @inheritdoc ICommonBridge
+    function sendL1Info(uint256 chainId) external payable nonReentrant returns (uint64 index) {
+        bytes memory data = abi.encodeCall(
+            IL1Info.setL1Block,
+            (
+                uint64(block.number),
+                uint64(block.timestamp),
+                block.basefee,
+                block.blobbasefee,
+                blockhash(block.number - 1)
+            )
+        );
+        return _sell(chainId, QueueItem(L2.BRIDGE, L2.L1_INFO, 0, 0, L1_INFO_GAS, data));
+    }
+
+    /// An item whose gas the caller pays, out of what a block of L1 may ask for; what they sent beyond comes back.
+    function _sell(uint256 chainId, QueueItem memory item) private returns (uint64 index) {
+        Queue.Items storage queue = _open(chainId).queue;
+        uint256 fee = queueFee(item.gasLimit);
+        require(msg.value >= fee, FeeTooLow(fee, msg.value));
+        queue.spend(item.gasLimit, item.data.length);
+        index = _push(queue, chainId, item);
         if (msg.value > fee) _pay(address(0), msg.sender, msg.value - fee);
     }
 
@@ -186,7 +209,8 @@ contract CommonBridge is ICommonBridge, OwnableUpgradeable, UUPSUpgradeable, Ree
         onlyOwner
         returns (uint64 index)
     {
-        require(to == L2.FEE_TOKEN_REGISTRY || to == L2.FEE_TOKEN_PRICER, TokenInvalid(to));
+        bool known = to == L2.FEE_TOKEN_REGISTRY || to == L2.FEE_TOKEN_PRICER || to == L2.GAS_PRICE_ORACLE;
+        require(known, TokenInvalid(to));
         return _callAsSystem(chainId, L2.BRIDGE, to, gasLimit, data);
     }
 

@@ -9,6 +9,8 @@ library L2 {
     address internal constant MESSENGER = 0x000000000000000000000000000000000000FFFE;
     address internal constant FEE_TOKEN_REGISTRY = 0x000000000000000000000000000000000000fFfc;
     address internal constant FEE_TOKEN_PRICER = 0x000000000000000000000000000000000000fFfB;
+    address internal constant L1_INFO = 0x000000000000000000000000000000000000fffa;
+    address internal constant GAS_PRICE_ORACLE = 0x000000000000000000000000000000000000fff9;
     /// @notice Admin of the predeploys' proxies; acts only through the queue.
     address internal constant PROXY_ADMIN = 0x000000000000000000000000000000000000f000;
     /// @notice Addresses up to here are the system's: nobody else calls L2 with them.

@@ -21,12 +21,18 @@ PREDEPLOYS: Final = {
     0xFFFE: "Messenger",
     0xFFFC: "FeeTokenRegistry",
     0xFFFB: "FeeTokenPricer",
+    0xFFFA: "L1Info",
+    0xFFF9: "GasPriceOracle",
 }
 #: Proxies without an implementation, for what comes later: an address in use cannot become a predeploy.
-RESERVED: Final = (*range(0xFF01, 0xFFFB), 0xFFFD)
+RESERVED: Final = (*range(0xFF01, 0xFFF9), 0xFFFD)
 
 #: ERC-1967: keccak("eip1967.proxy.implementation") - 1.
 IMPLEMENTATION_SLOT: Final = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+
+GAS_PRICE_ORACLE: Final = 0xFFF9
+#: ERC-7201 of "ethrex.storage.GasPriceOracle": the operator's fee per gas.
+OPERATOR_FEE_SLOT: Final = "0xaccc447645b2e8dc608b6e536f3db4f57a6a7af60d0a03440eb702636e787b00"
 
 #: Block roots for rollups are zero (EIP-4788), BLOCKHASH comes out of EIP-2935's contract, and tools deploy by CREATE2.
 SYSTEM_CONTRACTS: Final = (
@@ -37,6 +43,9 @@ SYSTEM_CONTRACTS: Final = (
 CREATE2_PROXY: Final = SYSTEM_CONTRACTS[2]
 #: The same code as the deterministic deployment proxy's, at an address for which Safe holds the key.
 SAFE_SINGLETON_FACTORY: Final = "914d7fec6aac8cd542e72bca78b30650d45643d7"
+
+#: Tools of other rollups expect it; whoever deploys with it names salt and code.
+CREATE2_DEPLOYER: Final = "13b0d85ccb8bf860b6b79af3029fca081ae9bef2"
 
 FORKS_BY_BLOCK: Final = (
     "homesteadBlock",
@@ -69,13 +78,16 @@ def rollup_genesis(
         "difficulty": "0x0",
         "timestamp": hex(timestamp),
         "baseFeePerGas": hex(base_fee_wei),
-        "alloc": allocation(balances_wei),
+        "alloc": allocation(balances_wei, int(rules.get("operatorFeePerGas", 0))),
     }
 
 
-def allocation(balances_wei: Mapping[bytes, int]) -> dict[str, Any]:
+def allocation(balances_wei: Mapping[bytes, int], operator_fee_per_gas_wei: int = 0) -> dict[str, Any]:
     """Accounts of the first state, by address in hexadecimal. ValueError where a balance is for a contract of it."""
     contracts = {**_system_contracts(), **_predeploys()}
+    if operator_fee_per_gas_wei:  # a slot of zero is none
+        storage = contracts[_address(GAS_PRICE_ORACLE)]["storage"]
+        storage[OPERATOR_FEE_SLOT] = f"0x{operator_fee_per_gas_wei:064x}"
     funded = {address.hex(): {"balance": hex(balance)} for address, balance in balances_wei.items()}
     taken = sorted(contracts.keys() & funded.keys())
     if taken:
@@ -104,7 +116,8 @@ def _system_contracts() -> dict[str, Any]:
     data = importlib.resources.files("ethrex_node.config") / "data" / "contracts.json"
     every = json.loads(data.read_bytes())
     accounts = {address: every[address] for address in SYSTEM_CONTRACTS}
-    return accounts | {SAFE_SINGLETON_FACTORY: every[CREATE2_PROXY]}
+    preinstalls = json.loads((importlib.resources.files(__package__) / "preinstalls.json").read_bytes())
+    return {**accounts, SAFE_SINGLETON_FACTORY: every[CREATE2_PROXY], **preinstalls["accounts"]}
 
 
 def _address(at: int) -> str:

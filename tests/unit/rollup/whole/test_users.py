@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
+from ethrex_node import _native
 from ethrex_node.dev import accounts
+from ethrex_node.rollup import deploy
+from ethrex_node.rollup.l1.abi import Function
 from unit.rollup.whole import tokens
 from unit.rollup.whole.deployment import text
-from unit.rollup.whole.processes import Running, answer, ethrex_l2, rollup
+from unit.rollup.whole.processes import CHAIN_ID, Running, answer, ethrex_l2, rollup, until
 
 ETHER = 10**18
 ALICE, BOB = 4, 5  # dev accounts that no role of the local rollup uses
 BRIDGE_L2 = "0x" + bytes(18).hex() + "ffff"
+L1_INFO = "0x" + bytes(18).hex() + "fffa"
+GAS_PRICE_ORACLE = "0x" + bytes(18).hex() + "fff9"
+SEND_L1_INFO = Function("sendL1Info(uint256)", "(uint64)")
 
 
 def address(account: int) -> str:
@@ -124,6 +130,35 @@ def test_l1_is_no_rollup(running: Running) -> None:
 
     assert done.returncode == 2
     assert "is no rollup's node" in done.stderr
+
+
+def test_l2_is_told_of_l1_by_whoever_pays_for_it(running: Running) -> None:
+    bridge = deploy.load(running.folder / "deployment" / f"{CHAIN_ID}.json").bridge
+    told = {
+        "from": address(BOB),
+        "to": text(bridge),
+        "value": hex(ETHER // 10),
+        "data": "0x" + SEND_L1_INFO.call(CHAIN_ID).hex(),
+    }
+    sent = running.l1("eth_sendTransaction", told)
+    until(lambda: running.l1("eth_getTransactionReceipt", sent))
+    until(lambda: shown(running, L1_INFO, "number()"))
+
+    receipt = running.l1("eth_getTransactionReceipt", sent)
+    block = running.l1("eth_getBlockByNumber", receipt["blockNumber"], False)
+    assert receipt["status"] == "0x1"
+    assert shown(running, L1_INFO, "number()") == int(block["number"], 16)
+    assert shown(running, L1_INFO, "timestamp()") == int(block["timestamp"], 16)
+    assert shown(running, L1_INFO, "baseFee()") == int(block["baseFeePerGas"], 16)
+    assert shown(running, L1_INFO, "parentHash()") == int(block["parentHash"], 16)
+    assert shown(running, GAS_PRICE_ORACLE, "l1BaseFee()") == int(block["baseFeePerGas"], 16)
+    assert shown(running, GAS_PRICE_ORACLE, "l1BlobBaseFee()") >= 1
+    assert shown(running, GAS_PRICE_ORACLE, "operatorFeePerGas()") == 10**6
+
+
+def shown(running: Running, predeploy: str, signature: str) -> int:
+    data = "0x" + _native.keccak256(signature.encode())[:4].hex()
+    return int(running.l2("eth_call", {"to": predeploy, "data": data}, "latest"), 16)
 
 
 def test_what_the_rollup_says_of_its_fees(running: Running) -> None:
