@@ -156,6 +156,8 @@ contract SolvencyInvariants is World, IWorld {
         for (uint256 made = 2; made < 6; ++made) {
             actors.claim(made, 0);
         }
+        actors.call(0, 4, 0);
+        actors.call(0, 5, 0);
         actors.depositCoin(1, 10 ether);
         actors.depositToken(1, 3, 0, 1000);
         actors.lie(1, 3, 0, 99);
@@ -167,6 +169,7 @@ contract SolvencyInvariants is World, IWorld {
         actors.escapeCoin();
         actors.escapeToken();
 
+        vm.assertEq(actors.sentCalls(), 2);
         vm.assertEq(actors.claimedCalls(), 5);
         vm.assertEq(actors.refundedCalls(), 2);
         vm.assertEq(actors.escapedCoinCalls() + actors.escapedTokenCalls(), 2);

@@ -37,6 +37,7 @@ contract Actors is Test, IReentrant {
     Token[4] public tokens;
     address[2] public pairs = [address(0xa1), address(0xbad)];
     uint256 public depositedCalls;
+    uint256 public sentCalls;
     uint256 public claimedCalls;
     uint256 public refundedCalls;
     uint256 public escapedCoinCalls;
@@ -93,6 +94,19 @@ contract Actors is Test, IReentrant {
             ICommonBridge.QueueItem(L2.BRIDGE, L2.BRIDGE, index, 0, _bridge.DEPOSIT_ERC20_GAS(), data)
         );
         ++depositedCalls;
+    }
+
+    /// Calls of L2, and word of L1, for more than they cost: the rest is paid back. No book is touched.
+    function call(uint256 chainSeed, uint256 value, uint256 gasLimit) external {
+        uint256 chainId = chains[chainSeed % 2];
+        gasLimit = _within(gasLimit, 30_000, 1_000_000);
+        vm.deal(address(this), 1 ether);
+        if (value % 4 == 0) {
+            _bridge.sendL1Info{value: 0.1 ether}(chainId);
+        } else {
+            _bridge.sendToL2{value: 0.5 ether}(chainId, ICommonBridge.SendValues(pairs[1], gasLimit, value, ""));
+        }
+        ++sentCalls;
     }
 
     /// A batch with one withdrawal, of whatever the chain says that it owes.

@@ -67,8 +67,8 @@ class Rollup:
     settler: settler.Settler
     nonce: int = 0
 
-    def send(self, to: bytes, value: int, data: bytes = b"") -> bytes:
-        fees = {"maxFeePerGas": 100 * GWEI, "maxPriorityFeePerGas": 2 * GWEI, "gas": 300_000}
+    def send(self, to: bytes, value: int, data: bytes = b"", gas: int = 300_000) -> bytes:
+        fees = {"maxFeePerGas": 100 * GWEI, "maxPriorityFeePerGas": 2 * GWEI, "gas": gas}
         facts = {"chainId": CHAIN_ID, "nonce": self.nonce, "to": to, "value": value, "data": data}
         signed = ALICE.sign_transaction(facts | fees)
         self.nonce += 1

@@ -1,0 +1,127 @@
+"""
+The escape hatch: a rollup whose sequencer is gone is frozen on L1, and what accounts held there is claimed with the proofs
+that the node itself gives (`eth_getProof`), against the last state that L1 has verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from ethrex_node import _native
+from ethrex_node.dev import accounts
+from ethrex_node.rollup.deploy import create2
+from ethrex_node.rollup.l1 import abi
+from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.settlement import contracts
+from ethrex_node.rollup.store.schema import Batch
+from unit.rollup import l1_process
+from unit.rollup.rollups import CHAIN_ID
+from unit.rollup.whole import tokens
+from unit.rollup.whole.deployment import OWNER, Deployment, send, text
+from unit.rollup.whole.test_whole_path import ALICE_ADDRESS, Rollup, prover, rollup_of, until
+
+ETHER: Final = 10**18
+HOLDER: Final = accounts.derive()[5].address
+TAKEOVER_DELAY_SECONDS: Final = 7 * 24 * 3600
+TOKENS: Final = 1_000
+L1_ADDRESS_SLOT: Final = f"0x{5:064x}"
+
+APPROVE: Final = abi.Function("approve(address,uint256)")
+DEPOSIT_ERC20: Final = abi.Function("depositERC20(uint256,address,address,address,uint256)")
+FREEZE: Final = abi.Function("freeze(uint256)")
+ESCAPE_COIN: Final = abi.Function(f"escapeCoin(uint256,{contracts.BATCH},(address,address,bytes[]))")
+ESCAPE_TOKEN: Final = abi.Function(
+    f"escapeToken(uint256,{contracts.BATCH},(address,address,bytes[]),(address,address,bytes[],bytes[],bytes[]))"
+)
+
+
+@pytest.fixture
+def l1() -> Iterator[l1_process.L1]:
+    with l1_process.dev_chain("--dev.block-time", "0") as running:
+        yield running
+
+
+def proof_of(rollup: Rollup, account: bytes, *slots: str) -> Any:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "eth_getProof", "params": [text(account), slots, "latest"]}
+    answer = rollup.native.reader().answer(orjson.dumps(call))
+    assert answer is not None
+    return orjson.loads(answer[1])["result"]
+
+
+def nodes(listed: list[str]) -> list[bytes]:
+    return [bytes.fromhex(node[2:]) for node in listed]
+
+
+async def verified(rollup: Rollup, deployment: Deployment, folder: Path) -> Batch:
+    """A batch of what is sealed, published, proven and verified."""
+    await rollup.sequencer.end_batch()
+    (batch,) = await rollup.batches.step()
+    await rollup.committer.step()
+    await rollup.settle_on_l1(deployment.l1)
+    async with prover(rollup, deployment, folder):
+        await until(lambda: rollup.coordinator.proofs(batch.number))
+    await rollup.settler.step()
+    await rollup.settle_on_l1(deployment.l1)
+    assert deployment.status().last_verified == batch.number
+    return batch
+
+
+async def test_after_a_freeze_a_holder_takes_coin_and_tokens(
+    l1: l1_process.L1, asking: L1Client, tmp_path: Path
+) -> None:
+    deployment = await Deployment.make(l1, asking, CHAIN_ID, tmp_path)
+    bridge = deployment.addresses.bridge
+    token_l1 = bytes.fromhex(tokens.make(l1.ask, text(OWNER.address), text(HOLDER), TOKENS)[2:])
+    kinds, values = ("string", "string", "uint8", "address"), ("Dollar", "USD", 18, text(token_l1))
+    token_l2 = create2.creation("ERC20L2", bytes(32), kinds, values)
+    async with rollup_of(tmp_path, asking, deployment) as rollup:
+        # The holder has coin and tokens on L2, in a state that L1 has verified.
+        deployment.deposit(ALICE_ADDRESS, ETHER)
+        deployment.deposit(HOLDER, 3 * ETHER)
+        await rollup.watcher.step()
+        await rollup.sequencer.step()
+        rollup.send(create2.DEPLOYER, 0, token_l2.call_data, gas=3_000_000)
+        await rollup.sequencer.step()
+        send(l1, HOLDER, token_l1, APPROVE.call(text(bridge), TOKENS))
+        pair = (text(token_l1), text(token_l2.address))
+        send(l1, HOLDER, bridge, DEPOSIT_ERC20.call(CHAIN_ID, *pair, text(HOLDER), TOKENS))
+        await rollup.watcher.step()
+        await rollup.sequencer.step()
+        batch = await verified(rollup, deployment, tmp_path)
+        balance_slot = text(_balance_slot(HOLDER))
+        holder = proof_of(rollup, HOLDER)
+        token = proof_of(rollup, token_l2.address, L1_ADDRESS_SLOT, balance_slot)
+        assert int(token["storageProof"][1]["value"], 16) == TOKENS
+
+    # Nobody takes what is queued any more: the chain is frozen.
+    deployment.deposit(HOLDER, 1)
+    l1.ask("evm_increaseTime", TAKEOVER_DELAY_SECONDS + 3600)  # blocks may be ahead of the clock
+    send(l1, OWNER.address, deployment.addresses.proposer, FREEZE.call(CHAIN_ID))
+    assert deployment.status().is_frozen
+
+    last = contracts.batch_tuple(batch.statement)
+    zero = text(bytes(20))
+    before = l1.balance(HOLDER)
+    coin = ESCAPE_COIN.call(CHAIN_ID, last, (text(HOLDER), zero, nodes(holder["accountProof"])))
+    receipt = send(l1, HOLDER, bridge, coin)
+    paid = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+    assert l1.balance(HOLDER) - before == 3 * ETHER - paid
+
+    named, held = (nodes(slot["proof"]) for slot in token["storageProof"])
+    shown = (*pair, nodes(token["accountProof"]), named, held)
+    escape = ESCAPE_TOKEN.call(CHAIN_ID, last, (text(HOLDER), zero, []), shown)
+    send(l1, HOLDER, bridge, escape)
+    assert tokens.balance(l1.ask, text(token_l1), text(HOLDER)) == TOKENS
+    with pytest.raises(AssertionError):
+        send(l1, HOLDER, bridge, escape)
+    assert tokens.balance(l1.ask, text(token_l1), text(HOLDER)) == TOKENS
+
+
+def _balance_slot(holder: bytes) -> bytes:
+    """Of the mapping at slot 0 (`ERC20L2`)."""
+    return _native.keccak256(holder.rjust(32, b"\0") + bytes(32))
