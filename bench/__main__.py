@@ -5,15 +5,32 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from . import database, execution, import_chain, memory, payload, peers, rollup, root, rpc, startup
+from . import (
+    database,
+    dev_chain,
+    execution,
+    import_chain,
+    loop_gap,
+    memory,
+    payload,
+    peers,
+    python_time,
+    rollup,
+    root,
+    rpc,
+    startup,
+)
 from .measure import Measurement
 
 BENCHES: Final[Mapping[str, Callable[[], Iterator[Measurement]]]] = {
     "database": database.run,
+    "dev-chain": dev_chain.run,
     "execution": execution.run,
     "import": import_chain.run,
+    "loop-gap": loop_gap.run,
     "memory": memory.run,
     "payload": payload.run,
+    "python-time": python_time.run,
     "rollup": rollup.run,
     "root": root.run,
     "rpc": rpc.run,

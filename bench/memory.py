@@ -7,7 +7,6 @@ cache and go when another needs the memory.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import time

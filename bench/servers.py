@@ -67,6 +67,19 @@ class Server:
         state = {"headBlockHash": status["latestValidHash"], "safeBlockHash": ZERO, "finalizedBlockHash": ZERO}
         self._engine("engine_forkchoiceUpdatedV3", state, None)
 
+    def build(self, before: bytes, seconds: float) -> int:
+        """Let it build a payload beside the block `before`, on the same parent; gives the number of transactions."""
+        parent, timestamp = chain_fields(before)
+        attributes = {
+            "timestamp": hex(timestamp), "prevRandao": ZERO, "suggestedFeeRecipient": "0x" + "c0" * 20,
+            "withdrawals": [], "parentBeaconBlockRoot": ZERO,
+        }  # fmt: skip
+        state = {"headBlockHash": "0x" + parent.hex(), "safeBlockHash": ZERO, "finalizedBlockHash": ZERO}
+        begun = self._engine("engine_forkchoiceUpdatedV3", state, attributes)
+        time.sleep(seconds)
+        built = self._engine("engine_getPayloadV4", begun["payloadId"])
+        return len(built["executionPayload"]["transactions"])
+
     def _engine(self, method: str, *params: Any) -> Any:
         return _post(self.engine, method, params, {"Authorization": f"Bearer {jwt.sign(self.secret, time.time())}"})
 
@@ -79,11 +92,19 @@ class Server:
 
 
 ZERO: Final = "0x" + "00" * 32
+PARENT_FIELD: Final = 0
+TIMESTAMP_FIELD: Final = 11
 BEACON_ROOT_FIELD: Final = 19
 
 
 def payload(block: bytes) -> Any:
     return json.loads(_native.block_to_payload(block, 3))
+
+
+def chain_fields(block: bytes) -> tuple[bytes, int]:
+    """Parent hash and timestamp."""
+    header = _native.rlp_decode(block)[0]
+    return header[PARENT_FIELD], int.from_bytes(header[TIMESTAMP_FIELD], "big")
 
 
 def beacon_root(block: bytes) -> bytes:
