@@ -7,6 +7,7 @@ mod patch;
 mod payload;
 mod pending;
 mod reader;
+mod rebuild;
 mod rollup;
 mod transaction;
 mod vectors;
@@ -55,6 +56,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rollup::execute_batch, module)?)?;
     module.add_function(wrap_pyfunction!(rollup::message_proof, module)?)?;
     module.add_class::<rollup::AssembledBatch>()?;
+    module.add_class::<rebuild::RebuiltState>()?;
     module.add("ProgramRefused", module.py().get_type::<rollup::ProgramRefused>())?;
     module.add_function(wrap_pyfunction!(reader::snapshot_methods, module)?)?;
     module.add_function(wrap_pyfunction!(reader::snapshot_method_pages, module)?)?;

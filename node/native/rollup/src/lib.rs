@@ -21,6 +21,7 @@ pub mod messages;
 pub mod payload;
 pub mod program;
 pub mod queue;
+pub mod rebuild;
 mod words;
 
 pub use batch::Batch;

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from ethrex_node.cli import flags
-from ethrex_node.cli.rollup import deploying, development, sequencing, users
+from ethrex_node.cli.rollup import deploying, development, recovering, sequencing, users
 from ethrex_node.node import sequencing as node
 from ethrex_node.rollup import settings
 from ethrex_node.rollup.coordinator.identities import BadTokenFile
 from ethrex_node.rollup.deploy import DeployError
 from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.l1.signers import SignerError
+from ethrex_node.rollup.recovery.published import RecoveryError
 from ethrex_node.rollup.sequencer.sealed import Inconsistent
 from ethrex_node.rollup.store.environment import StoreError
 from ethrex_node.rollup.wallet.account import WalletError
@@ -25,6 +26,7 @@ OURS = (
     L1Error,
     SignerError,
     StoreError,
+    RecoveryError,
     BadTokenFile,
     Inconsistent,
     node.CannotSequence,
@@ -75,6 +77,48 @@ def sequencer(ctx: click.Context, /, **given: Any) -> None:
 l2.add_command(flags.flags(sequencer, settings.TABLE))
 for _command in users.COMMANDS:
     l2.add_command(_command)
+
+
+_RECOVERY = (
+    click.option(
+        "--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the chain"
+    ),
+    click.option(
+        "--eth-rpc-url", "urls", multiple=True, default=("http://127.0.0.1:8545",), show_default=True,
+        help="JSON-RPC URL of an L1 node; several have to agree",
+    ),
+    click.option("--beacon", help="URL of a Beacon API that has the blobs"),
+    click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps"),
+    click.option("--json", "as_json", is_flag=True, help="one JSON object"),
+)  # fmt: skip
+
+
+def _recovery(command: Any) -> Any:
+    for option in reversed(_RECOVERY):
+        command = option(command)
+    return command
+
+
+@l2.command("archive-blobs")
+@_recovery
+@click.option("--every", type=click.FloatRange(0.1), help="look again after so long, until stopped [seconds]")
+def archive_blobs(every: float | None, **given: Any) -> None:
+    """Keep the blobs of every batch on L1, which a Beacon API forgets after some 18 days."""
+    recovering.run(recovering.Wish(**given), lambda wish, sources: recovering.archive(wish, sources, every))
+
+
+@l2.command()
+@_recovery
+@click.option("--out", type=FOLDER, required=True, help="folder for state.json and claims.json")
+@click.option(
+    "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
+)
+def reconstruct(out: Path, verified: bool, **given: Any) -> None:
+    """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
+    recovering.run(
+        recovering.Wish(**given),
+        lambda wish, sources: recovering.reconstruct(wish, sources, out, only_verified=verified),
+    )
 
 
 @l2.command()

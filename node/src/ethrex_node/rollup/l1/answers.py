@@ -53,6 +53,16 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction on the chain. `to` is None where it created a contract."""
+
+    hash: bytes
+    to: bytes | None
+    input: bytes
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """What the next block asks, in wei per gas."""
 
@@ -131,6 +141,20 @@ def receipt(value: Any) -> Receipt:
         effective_gas_price=quantity(fields.get("effectiveGasPrice"), "receipt.effectiveGasPrice"),
         blob_gas_used=quantity(fields.get("blobGasUsed") or "0x0", "receipt.blobGasUsed"),
         blob_gas_price=quantity(fields.get("blobGasPrice") or "0x0", "receipt.blobGasPrice"),
+    )
+
+
+def sent(value: Any) -> Sent | None:
+    """None: not mined."""
+    fields = _object(value, "transaction")
+    if fields.get("blockNumber") is None:
+        return None
+    to = fields.get("to")
+    return Sent(
+        hash=data(fields.get("hash"), "transaction.hash", 32),
+        to=None if to is None else data(to, "transaction.to", 20),
+        input=data(fields.get("input"), "transaction.input"),
+        block_number=quantity(fields.get("blockNumber"), "transaction.blockNumber"),
     )
 
 

@@ -138,6 +138,18 @@ class L1Client:
 
         return await self._agree(question, number, "eth_getTransactionReceipt", (_hex(transaction_hash),), parse)
 
+    async def transaction(self, transaction_hash: bytes, number: int) -> answers.Sent | None:
+        """None: not mined on the chain up to block `number`."""
+        question = f"transaction 0x{transaction_hash.hex()}"
+
+        def parse(value: Any) -> answers.Sent | None:
+            found = None if value is None else answers.sent(value)
+            if found is not None and found.hash != transaction_hash:
+                raise errors.Malformed(f"{question}: it is 0x{found.hash.hex()}")
+            return None if found is None or found.block_number > number else found
+
+        return await self._agree(question, number, "eth_getTransactionByHash", (_hex(transaction_hash),), parse)
+
     async def transaction_with_nonce(self, address: bytes, nonce: int, low: int, high: int) -> bytes | None:
         """The hash of what `address` sent with `nonce`, mined in a block from `low` to `high`."""
         if await self.nonce(address, high) <= nonce:

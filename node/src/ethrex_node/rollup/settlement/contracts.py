@@ -64,6 +64,17 @@ PRIVILEGED_TX_SENT: Final = Event(
     ),
 )
 
+BATCH_COMMITTED: Final = Event(
+    "BatchCommitted",
+    (
+        ("chainId", "uint256", True),
+        ("number", "uint64", True),
+        ("batchHash", "bytes32", True),
+        ("newStateRoot", "bytes32", False),
+        ("queueIndex", "uint64", False),
+    ),
+)
+
 CHAIN_REGISTERED: Final = Event(
     "ChainRegistered",
     (

@@ -1,0 +1,187 @@
+//! The state after a batch, out of what L1 has of it: the batch, the openings of its blobs, and the blobs.
+//!
+//! L1 checked at the commit that each blob opens at z to y. A chunk that gives the same z and the same y is therefore the
+//! one that was published, and no commitment has to be made of it.
+
+use alloc::vec::Vec;
+
+use alloy_primitives::{B256, keccak256};
+use stf::memory::MemoryState;
+use stf::trie::TrieError;
+
+use crate::batch::Batch;
+use crate::blob::{self, Mode};
+use crate::diff::{ApplyError, Diff, DiffError, apply};
+use crate::messages;
+use crate::payload::{self, PayloadError};
+
+/// Why a batch is not the one that follows, or a blob not the one that L1 saw.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    #[error("batch {0}: another {1} than the batch before leaves")]
+    Previous(u64, &'static str),
+    #[error("batch {0}: blob {1} is not one that holds a payload")]
+    Blob(u64, usize),
+    #[error("batch {0}: what the blobs open to is not what was committed")]
+    Openings(u64),
+    #[error("batch {0}: {1}")]
+    Payload(u64, PayloadError),
+    #[error("batch {0}: {1}")]
+    Diff(u64, DiffError),
+    #[error("batch {0}: {1}")]
+    Apply(u64, ApplyError<TrieError>),
+    #[error("batch {0}: the state's trie: {1}")]
+    Trie(u64, TrieError),
+    #[error("batch {0}: the {1} that comes out is not the committed one")]
+    Outcome(u64, &'static str),
+}
+
+/// A state in memory and the batch that it stands after.
+#[derive(Clone)]
+pub struct Rebuilt {
+    pub batch: Batch,
+    pub state: MemoryState,
+}
+
+impl Rebuilt {
+    /// Go on by one batch; `blobs` with their versioned hashes, in order. Gives the leaves of the messages to L1. After
+    /// an error this is no more to be used.
+    pub fn take(&mut self, batch: Batch, blobs: &[(B256, &[u8])]) -> Result<Vec<B256>, RebuildError> {
+        let number = batch.number;
+        self.check_follows(&batch)?;
+        let mut payload = Vec::new();
+        let mut openings = Vec::with_capacity(blobs.len());
+        for (at, (versioned_hash, bytes)) in blobs.iter().enumerate() {
+            let chunk = blob::unpack(bytes).ok_or(RebuildError::Blob(number, at))?;
+            openings.push(blob::open(*versioned_hash, &chunk));
+            payload.extend_from_slice(&chunk);
+        }
+        if blob::data_hash(Mode::Rollup, &openings) != batch.data_hash {
+            return Err(RebuildError::Openings(number));
+        }
+        let read = payload::read(&payload).map_err(|error| RebuildError::Payload(number, error))?;
+        let diff = Diff::decode(&read.body).map_err(|error| RebuildError::Diff(number, error))?;
+        let changes = apply(&diff, &mut self.state).map_err(|error| RebuildError::Apply(number, error))?;
+        let state_root = self.state.apply(&changes).map_err(|error| RebuildError::Trie(number, error))?;
+        let same = [
+            ("state root", state_root == batch.new_state_root && diff.header.state_root == state_root),
+            ("block hash", keccak256(alloy_rlp::encode(&diff.header)) == batch.last_block_hash),
+            ("root of messages", messages::root(&diff.messages) == batch.messages_root),
+        ];
+        if let Some((what, _)) = same.iter().find(|(_, kept)| !kept) {
+            return Err(RebuildError::Outcome(number, what));
+        }
+        self.batch = batch;
+        Ok(diff.messages)
+    }
+
+    fn check_follows(&self, batch: &Batch) -> Result<(), RebuildError> {
+        let follows = [
+            ("number", batch.number == self.batch.number + 1),
+            ("chain id", batch.chain_id == self.batch.chain_id),
+            ("batch hash", batch.previous_batch_hash == self.batch.hash()),
+            ("state root", batch.previous_state_root == self.batch.new_state_root),
+            ("block number", batch.first_block == self.batch.last_block + 1),
+        ];
+        match follows.iter().find(|(_, kept)| !kept) {
+            Some((what, _)) => Err(RebuildError::Previous(batch.number, what)),
+            None => Ok(()),
+        }
+    }
+
+    /// The root of the state, anew.
+    pub fn root(&mut self) -> B256 {
+        self.state.root()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloy_primitives::{Address, U256};
+    use alloy_rlp::Encodable;
+    use stf::Header;
+
+    use crate::diff::AccountDiff;
+    use crate::payload::Encoding;
+
+    fn start() -> Rebuilt {
+        let mut state = MemoryState::default();
+        let root = state.root();
+        Rebuilt { batch: Batch { chain_id: 7, new_state_root: root, ..Default::default() }, state }
+    }
+
+    /// A batch that gives one account a balance, and its blobs.
+    fn published(before: &Rebuilt) -> (Batch, Vec<(B256, Vec<u8>)>) {
+        let account = AccountDiff { balance: Some(U256::from(5)), ..Default::default() };
+        let accounts = [(Address::repeat_byte(1), account)].into_iter().collect();
+        let mut diff =
+            Diff { header: Header { number: 1, ..Default::default() }, accounts, messages: vec![B256::repeat_byte(9)] };
+        let mut state = before.state.clone();
+        let changes = apply(&diff, &mut state).unwrap();
+        diff.header.state_root = state.apply(&changes).unwrap();
+        let framed = payload::pack(Encoding::StateDiff, &diff.encode());
+        let blobs: Vec<_> =
+            framed.chunks(blob::PAYLOAD_BYTES).map(|chunk| (keccak256(chunk), blob::pack(chunk))).collect();
+        let openings: Vec<_> =
+            framed.chunks(blob::PAYLOAD_BYTES).zip(&blobs).map(|(chunk, (hash, _))| blob::open(*hash, chunk)).collect();
+        let mut header = Vec::new();
+        diff.header.encode(&mut header);
+        let batch = Batch {
+            chain_id: 7,
+            number: 1,
+            previous_batch_hash: before.batch.hash(),
+            previous_state_root: before.batch.new_state_root,
+            new_state_root: diff.header.state_root,
+            first_block: 1,
+            last_block: 1,
+            last_block_hash: keccak256(&header),
+            messages_root: messages::root(&diff.messages),
+            data_hash: blob::data_hash(Mode::Rollup, &openings),
+            ..Default::default()
+        };
+        (batch, blobs)
+    }
+
+    fn borrowed(blobs: &[(B256, Vec<u8>)]) -> Vec<(B256, &[u8])> {
+        blobs.iter().map(|(hash, bytes)| (*hash, &bytes[..])).collect()
+    }
+
+    #[test]
+    fn a_published_batch_gives_its_state_and_messages() {
+        let mut rebuilt = start();
+        let (batch, blobs) = published(&rebuilt);
+
+        let messages = rebuilt.take(batch, &borrowed(&blobs)).unwrap();
+
+        assert_eq!(messages, [B256::repeat_byte(9)]);
+        assert_eq!(rebuilt.root(), batch.new_state_root);
+    }
+
+    #[test]
+    fn every_lie_is_named() {
+        let before = start();
+        let (batch, blobs) = published(&before);
+        let other = B256::repeat_byte(3);
+        let told = |batch: Batch, blobs: &[(B256, Vec<u8>)]| {
+            before.clone().take(batch, &borrowed(blobs)).unwrap_err().to_string()
+        };
+
+        assert!(told(Batch { number: 2, ..batch }, &blobs).contains("number"));
+        assert!(told(Batch { chain_id: 8, ..batch }, &blobs).contains("chain id"));
+        assert!(told(Batch { previous_batch_hash: other, ..batch }, &blobs).contains("batch hash"));
+        assert!(told(Batch { previous_state_root: other, ..batch }, &blobs).contains("state root"));
+        assert!(told(Batch { first_block: 2, ..batch }, &blobs).contains("block number"));
+        assert!(told(Batch { data_hash: other, ..batch }, &blobs).contains("open"));
+        assert!(told(Batch { new_state_root: other, ..batch }, &blobs).contains("state root that comes out"));
+        assert!(told(Batch { last_block_hash: other, ..batch }, &blobs).contains("block hash that comes out"));
+        assert!(told(Batch { messages_root: other, ..batch }, &blobs).contains("messages"));
+        let mut changed = blobs.clone();
+        changed[0].1[9] ^= 1;
+        assert!(told(batch, &changed).contains("open"));
+        changed[0].1[0] = 1;
+        assert!(told(batch, &changed).contains("blob 0"));
+        assert!(told(batch, &[]).contains("open"));
+    }
+}

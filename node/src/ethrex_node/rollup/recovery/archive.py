@@ -1,0 +1,69 @@
+"""
+A folder of blobs, a file a batch: what a Beacon API forgets.
+
+A file is named by the hash of its batch and holds the batch with its blobs, so that one that was swapped, cut or changed
+is told from the right one; a batch that L1 took back lies beside the one that took its place.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ethrex_node import _native
+from ethrex_node.rollup.recovery.published import Published, RecoveryError
+from ethrex_node.rollup.settlement import contracts
+
+VERSION: Final = b"\x01"
+SUFFIX: Final = ".batch"
+LEVEL: Final = 6
+MOST_BYTES: Final = 16 << 20  # of a file unpacked; the most blobs of a transaction take 2 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """`folder` is made where it is missing."""
+
+    folder: Path
+
+    def path(self, batch: Published) -> Path:
+        return self.folder / f"{batch.hash.hex()}{SUFFIX}"
+
+    def has(self, batch: Published) -> bool:
+        return self.path(batch).exists()
+
+    def keep(self, batch: Published, blobs: list[bytes]) -> None:
+        """The whole file or none; on disk when this returns."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pairs = [[name, blob] for name, blob in zip(batch.versioned_hashes, blobs, strict=True)]
+        content = zlib.compress(_native.rlp_encode([VERSION, batch.statement, pairs]), LEVEL)
+        path = self.path(batch)
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    async def blobs(self, batch: Published) -> list[bytes]:
+        """Raises `RecoveryError`."""
+        path = self.path(batch)
+        try:
+            content = zlib.decompressobj().decompress(path.read_bytes(), MOST_BYTES)
+            version, statement, pairs = _native.rlp_decode(content)
+            names = tuple(name for name, _ in pairs)
+            blobs = [blob for _, blob in pairs]
+        except FileNotFoundError:
+            raise RecoveryError(f"batch {batch.number}: {path} is not in the archive") from None
+        except OSError as error:
+            raise RecoveryError(f"batch {batch.number}: {path}: {error.strerror}") from error
+        except (zlib.error, ValueError, TypeError):
+            raise RecoveryError(f"batch {batch.number}: {path} is damaged") from None
+        if version != VERSION:
+            raise RecoveryError(f"{path} is of version {version.hex()}, this program reads {VERSION.hex()}")
+        if contracts.hash_of(statement) != batch.hash or names != batch.versioned_hashes:
+            raise RecoveryError(f"batch {batch.number}: {path} holds another batch")
+        return blobs
