@@ -12,6 +12,7 @@ from ..dev import control, unlocked
 from ..engine import methods as engine_methods
 from ..engine import testing
 from ..rollup import methods as rollup
+from ..rollup.sponsor import methods as sponsoring
 from ..rpc import parts, service, settings, table
 from ..rpc.node import Local
 
@@ -68,7 +69,7 @@ def page() -> str:
 def methods() -> table.Table:
     """Every method of a dev chain's node and of a rollup's sequencer, bound to nothing."""
     local = Local(parts.Identity("", 0, 0, ""), _native.keccak256, list)
-    groups = (engine_methods.METHODS, testing.METHODS, rollup.METHODS, *DEV_GROUPS)
+    groups = (engine_methods.METHODS, testing.METHODS, rollup.METHODS, sponsoring.METHODS, *DEV_GROUPS)
     more = [(group, None) for group in groups]
     return service.methods(_native.snapshot_methods(), local, None, more)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from ..rollup import attested
+from ..rollup import attested, sponsor
 from ..rollup.coordinator import Coordinator, identities, service, verifiers
 from ..rollup.coordinator import Settings as QueueSettings
 from ..rollup.deploy import Deployment, steps
@@ -29,6 +29,7 @@ from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, watcher
 from ..rollup.store import Store
 from ..rollup.store import batches as stored
+from ..rpc import logs, params
 from .assembly import Node, Opened
 
 PRICES_SECONDS: Final = 600.0
@@ -72,6 +73,7 @@ class Roles:
     outboxes: tuple[Outbox, ...]
     committer: committer.Committer
     settler: settler.Settler
+    sponsor: sponsor.Sponsor | None
     lasting: AsyncExitStack
     troubles: dict[str, str] = field(default_factory=dict)
 
@@ -104,7 +106,8 @@ async def open_roles(ground: Ground) -> Roles:
         commits, settles = await _signers(ground, client, session)
         prices = Prices()
         prices.note(await client.market(), time.monotonic())
-        return _together(ground, client, prices, commits, settles, lasting.pop_all())
+        pays = await _sponsor(ground, client.chain_id, session)
+        return _together(ground, client, prices, commits, settles, pays, lasting.pop_all())
 
 
 def _together(
@@ -113,6 +116,7 @@ def _together(
     prices: Prices,
     commits: signers.Signer,
     settles: signers.Signer,
+    pays: sponsor.Sponsor | None,
     lasting: AsyncExitStack,
 ) -> Roles:
     asked, deployed, store, node = ground.asked, ground.deployed, ground.store, ground.node
@@ -150,6 +154,7 @@ def _together(
         outboxes=(outbox,) if other is outbox else (outbox, other),
         committer=committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked)),
         settler=settler.Settler(made, coordinator, other, client, addresses, settling),
+        sponsor=pays,
         lasting=lasting,
     )
 
@@ -199,6 +204,40 @@ async def _signers(
             "another account's, or it was not registered"
         )
     return commits, settles
+
+
+async def _sponsor(ground: Ground, l1_chain_id: int, session: aiohttp.ClientSession) -> sponsor.Sponsor | None:
+    """Who pays for users. On a rollup of a real L1 the key of a dev account is refused. Raises `SignerError`."""
+    asked = ground.asked
+    if asked.sponsor_key is None:
+        return None
+    rules = sponsor.Policy(
+        targets=_addresses(asked.sponsor_targets, "sponsor.targets"),
+        delegates=_addresses(asked.sponsor_delegates, "sponsor.delegates"),
+        gas_limit=asked.sponsor_gas,
+        account=sponsor.Budget(asked.sponsor_account_transactions, asked.sponsor_account_wei),
+        day=sponsor.Budget(asked.sponsor_day_transactions, asked.sponsor_day_wei),
+        total=sponsor.Budget(asked.sponsor_all_transactions, asked.sponsor_all_wei),
+    )
+    if not rules.targets | rules.delegates:
+        raise CannotSequence("--sponsor.key pays for nothing: name --sponsor.targets or --sponsor.delegates")
+    signer = await signers.open_signer(asked.sponsor_key, l1_chain_id, session)
+    native = ground.opened.native
+    chain = sponsor.Chain(
+        chain_id=ground.deployed.chain_id,
+        pool=ground.node.door,
+        ask=lambda method, *given: logs.ask(ground.node.reader, method, list(given)),
+        account=lambda address: native.accounts([address])[0][:2],
+    )
+    return sponsor.Sponsor(chain, ground.store, signer, rules, time.time, asked.sponsor_low_balance)
+
+
+def _addresses(given: tuple[str, ...], option: str) -> frozenset[bytes]:
+    """Raises `CannotSequence`."""
+    try:
+        return frozenset(params.data(one, 20) for one in given)
+    except ValueError as error:
+        raise CannotSequence(f"--{option}: an address is expected: {error}") from error
 
 
 def _verifiers(ground: Ground, client: L1Client) -> dict[str, verifiers.Verifier]:

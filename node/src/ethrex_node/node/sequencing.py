@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from ..chain import HeadChange
 from ..config import settings
 from ..rollup import methods
 from ..rollup.deploy import Deployment
@@ -22,6 +23,8 @@ from ..rollup.l1 import errors
 from ..rollup.sequencer import policy
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import watcher
+from ..rollup.sponsor import Sponsor
+from ..rollup.sponsor import methods as sponsoring
 from ..rollup.store import Store, schema
 from ..rollup.store.environment import key
 from ..rollup.store.schema import TABLES
@@ -57,7 +60,9 @@ class SequencerNode:
         self._store = Store.open(opened.folder / FOLDER, TABLES)
         rules = opened.genesis.config["rollup"]
         self._rollup = methods.Rollup(self._store, opened.native.reader(), deployed, rules)
-        self.node = Node(wanted, opened, watch, [(methods.METHODS, self._rollup)])
+        self._sponsoring = sponsoring.Sponsoring()
+        groups = [(methods.METHODS, self._rollup), (sponsoring.METHODS, self._sponsoring)]
+        self.node = Node(wanted, opened, watch, groups)
 
     @property
     def coordinator_url(self) -> str:
@@ -84,7 +89,7 @@ class SequencerNode:
             await self.node.stop()
             self._store.close()
             raise
-        self.roles, self._rollup.client = roles, roles.client
+        self.roles, self._rollup.client, self._sponsoring.sponsor = roles, roles.client, roles.sponsor
         roles.sequencer.pressure = lambda: self._pressure(roles)
         self._expose(roles)
         for name, run in self._runs(roles).items():
@@ -123,6 +128,9 @@ class SequencerNode:
         }
         for number, outbox in enumerate(roles.outboxes):
             runs[f"outbox {number}"] = lambda outbox=outbox: outbox.run(OUTBOX_SECONDS)  # type: ignore[misc]
+        if roles.sponsor is not None:
+            paying = roles.sponsor
+            runs["sponsor"] = lambda: self._follow_sponsored(paying)
         return runs
 
     def _pressure(self, roles: Roles) -> str | None:
@@ -170,6 +178,23 @@ class SequencerNode:
                 told = (safe, final)
             await asyncio.sleep(HEADS_SECONDS)
 
+    async def _follow_sponsored(self, paying: Sponsor) -> None:
+        """What a block has taken of them is counted with its cost, at each head."""
+        moved = asyncio.Event()
+        moved.set()
+
+        def wake(_: HeadChange) -> None:
+            moved.set()
+
+        self.node.chain.listeners.append(wake)  # behind the pool's
+        try:
+            while True:
+                await moved.wait()
+                moved.clear()
+                await paying.settle()
+        finally:
+            self.node.chain.listeners.remove(wake)
+
     async def _name_heads(self, safe: int, final: int) -> None:
         native, chain = self._opened.native, self.node.chain
         found = native.canonical_hash(safe), native.canonical_hash(final)
@@ -191,6 +216,8 @@ class SequencerNode:
                 roles.batches, roles.committer, roles.settler, roles.coordinator, self._asked.proof_kinds, counted
             ),
         )
+        if roles.sponsor is not None:
+            add("sponsor", roles.sponsor.metrics)
         add("provers", lambda: rollup_figures.provers(roles.coordinator))
         for number, outbox in enumerate(roles.outboxes):
             add(f"outbox {number}", outbox.metrics)

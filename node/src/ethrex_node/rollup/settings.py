@@ -98,6 +98,39 @@ class RollupSettings:
     )
     settle_batches: int = options.option("settler.batches", 10, "batches that a transaction verifies", low=1, high=32)
 
+    # Sponsor
+    sponsor_key: str | None = options.option(
+        "sponsor.key", None, "pays on L2 for what users give to ethrex_sendTransaction; named like the committer's"
+    )
+    sponsor_targets: tuple[str, ...] = options.option(
+        "sponsor.targets", (), "addresses of contracts whose calls are paid for"
+    )
+    sponsor_delegates: tuple[str, ...] = options.option(
+        "sponsor.delegates", (), "addresses of contracts that accounts may be delegated to (EIP-7702), to be called at its cost"
+    )  # fmt: skip
+    sponsor_gas: int = options.option(
+        "sponsor.gas-limit", 500_000, "most that a transaction may take", unit="gas", low=21_000
+    )
+    sponsor_account_transactions: int = options.option(
+        "sponsor.account-transactions", 20, "transactions of an account a day (UTC)", low=0
+    )
+    sponsor_account_wei: int = options.option(
+        "sponsor.account-wei", 10**16, "most that those of an account cost a day", unit="wei", low=0
+    )
+    sponsor_day_transactions: int = options.option(
+        "sponsor.day-transactions", 10_000, "transactions of all accounts a day", low=0
+    )
+    sponsor_day_wei: int = options.option("sponsor.day-wei", 10**18, "most that they cost a day", unit="wei", low=0)
+    sponsor_all_transactions: int | None = options.option(
+        "sponsor.all-transactions", None, "transactions for good (default: no limit)", low=0
+    )
+    sponsor_all_wei: int | None = options.option(
+        "sponsor.all-wei", 10**19, "most that is spent for good", unit="wei", low=0
+    )
+    sponsor_low_balance: int = options.option(
+        "sponsor.low-balance", 10**17, "a sponsor with less is warned of", unit="wei", low=0
+    )
+
 
 SECTIONS: Final = (
     ("L1", "deployment"),
@@ -105,6 +138,7 @@ SECTIONS: Final = (
     ("Blocks", "block_time"),
     ("Batches", "committer_key"),
     ("Proofs", "coordinator_addr"),
+    ("Sponsor", "sponsor_key"),
 )
 TABLE: Final = options.Table.of(RollupSettings, SECTIONS)
 

@@ -8,7 +8,7 @@ from unit.rollup.conftest import KEYS
 
 from ethrex_node import _native
 from ethrex_node.rollup.l1 import blobs, fees, signers
-from ethrex_node.rollup.l1.transaction import Transaction
+from ethrex_node.rollup.l1.transaction import Authorization, Transaction
 
 KEY = KEYS[0]
 BLOBS = (bytes(blobs.BLOB_BYTES), b"\0" + b"\7" * 31 + bytes(blobs.BLOB_BYTES - 32))
@@ -35,6 +35,24 @@ async def test_type_2_is_byte_for_byte_that_of_eth_account(nonce: int) -> None:
 
     assert signed.raw == bytes(theirs.raw_transaction)
     assert signed.hash == bytes(theirs.hash)
+
+
+async def test_type_4_is_byte_for_byte_that_of_eth_account() -> None:
+    user = Account.from_key(b"\x0d" * 32)
+    given = user.sign_authorization({"chainId": 31337, "address": "0x" + "22" * 20, "nonce": 0})
+    one = Authorization(
+        chain_id=31337, delegate=b"\x22" * 20, nonce=0, y_parity=given.y_parity, r=given.r, s=given.s
+    )  # fmt: skip
+    ours = transaction(authorizations=(one,))
+    theirs = Account.sign_transaction(
+        {"type": 4, "chainId": 31337, "nonce": 0, "to": "0x" + "11" * 20, "gas": 50_000, "maxFeePerGas": 10**10,
+         "maxPriorityFeePerGas": 10**9, "data": b"\0\1\2", "value": 10**18, "authorizationList": [given]},
+        KEY._key,
+    )  # fmt: skip
+
+    signed = ours.signed(await KEY.sign(ours.preimage))
+
+    assert signed.raw == bytes(theirs.raw_transaction)
 
 
 @pytest.mark.parametrize("cells", [True, False])

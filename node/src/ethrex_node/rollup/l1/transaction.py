@@ -1,4 +1,4 @@
-"""Transactions of type 2 (EIP-1559) and 3 (EIP-4844): fields, what is signed, and the bytes that go out."""
+"""Transactions of type 2 (EIP-1559), 3 (EIP-4844) and 4 (EIP-7702): fields, what is signed, and the bytes that go out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,31 @@ from ethrex_node.rollup.l1.fees import Fees
 
 DYNAMIC_FEE: Final = 2
 BLOB: Final = 3
+SET_CODE: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """An account lets `delegate` be its code (EIP-7702); `chain_id` 0 is every chain."""
+
+    chain_id: int
+    delegate: bytes
+    nonce: int
+    y_parity: int
+    r: int
+    s: int
+
+    def fields(self) -> list[bytes]:
+        signature = (_number(self.y_parity), _number(self.r), _number(self.s))
+        return [_number(self.chain_id), self.delegate, _number(self.nonce), *signature]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """With `blob_hashes` it is of type 3, else of type 2. Contracts are made through a factory: `to` is always there."""
+    """
+    With `blob_hashes` it is of type 3, with `authorizations` of type 4, else of type 2. Contracts are made through a
+    factory: `to` is always there.
+    """
 
     chain_id: int
     nonce: int
@@ -25,9 +45,12 @@ class Transaction:
     data: bytes = b""
     value_wei: int = 0
     blob_hashes: tuple[bytes, ...] = ()
+    authorizations: tuple[Authorization, ...] = ()
 
     @property
     def kind(self) -> int:
+        if self.authorizations:
+            return SET_CODE
         return BLOB if self.blob_hashes else DYNAMIC_FEE
 
     @property
@@ -49,6 +72,8 @@ class Transaction:
         ]
         if self.blob_hashes:
             fields += [_number(fees.max_fee_per_blob_gas), list(self.blob_hashes)]
+        if self.authorizations:
+            fields.append([one.fields() for one in self.authorizations])
         return fields
 
 

@@ -280,9 +280,38 @@ INPUTS: Final = Table("inputs", Bytes)  # keccak256
 PROOFS: Final = Table("proofs", Bytes)  # keccak256
 PROVERS: Final = Table("provers", Prover)  # prover id
 
+
+# What the operator pays for users
+
+
+@dataclass(frozen=True, slots=True)
+class Sponsored:
+    """A transaction of the sponsor's that is in no block yet; `most_wei` is what it may cost."""
+
+    nonce: int
+    hash: bytes
+    raw: bytes
+    accounts: tuple[bytes, ...]
+    day: int  # since 1970, when it was promised
+    most_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorUse:
+    """What was promised or paid within a limit. `day` is 0 for the limit of all time."""
+
+    day: int
+    transactions: int
+    wei: int
+
+
+SPONSORED: Final = Table("sponsored", Sponsored)  # nonce
+SPONSOR_USED: Final = Table("sponsor_used", SponsorUse)  # scope, day, account
+
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
     *(BATCHES, OPENINGS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
+    *(SPONSORED, SPONSOR_USED),
 )

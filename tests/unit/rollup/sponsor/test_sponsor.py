@@ -1,0 +1,124 @@
+"""The sponsor over a real chain and pool: nonces, what a crash leaves, an account that runs dry."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ethrex_node.pool.door import Door
+from ethrex_node.rollup.l1 import signers
+from ethrex_node.rollup.sponsor import Budget, Chain, Policy, Sponsor, errors, ledger
+from ethrex_node.rollup.sponsor.request import Request
+from ethrex_node.rpc import logs
+from unit.rollup.rollups import CHAIN_ID, COUNTER, KEY
+from unit.rollup.sequencer.sequencers import Running
+
+ETHER = 10**18
+
+
+class Sponsoring:
+    """A sponsor with the money of the genesis, that pays for calls of the counter."""
+
+    def __init__(self, folder: Path, rules: Policy, key: bytes = KEY, low_balance_wei: int = 0) -> None:
+        self.running = Running(folder).open()
+        self.threads = ThreadPoolExecutor(1)
+        self.reader = self.running.native.reader()
+        self.door = Door(self.running.pool, self.threads)
+        chain = Chain(CHAIN_ID, self.door, self.ask, lambda address: self.running.native.accounts([address])[0][:2])
+        signer = signers.local(key)
+        self.sponsor = Sponsor(chain, self.running.store, signer, rules, lambda: 1e9, low_balance_wei)
+
+    def ask(self, method: str, *given: Any) -> Any:
+        return logs.ask(self.reader, method, list(given))
+
+    async def seal(self) -> None:
+        await self.running.sequencer.step()
+        await self.sponsor.settle()
+
+    def pending(self) -> list[int]:
+        with self.running.store.read() as txn:
+            return [row.nonce for row in ledger.pending(txn)]
+
+    def close(self) -> None:
+        self.threads.shutdown()
+        self.running.close()
+
+
+RULES = Policy(targets=frozenset({COUNTER}), total=Budget(4))
+CALL = Request(COUNTER)
+
+
+@pytest.fixture
+def sponsoring(tmp_path: Path) -> Iterator[Sponsoring]:
+    made = Sponsoring(tmp_path, RULES)
+    yield made
+    made.close()
+
+
+async def test_calls_at_once_share_neither_nonce_nor_limit(sponsoring: Sponsoring) -> None:
+    await sponsoring.running.sequencer.start()
+
+    answers = await asyncio.gather(*(sponsoring.sponsor.send(CALL) for _ in range(6)), return_exceptions=True)
+
+    assert [type(one) for one in answers].count(errors.LimitReached) == 2
+    assert sponsoring.pending() == [0, 1, 2, 3]
+    await sponsoring.seal()
+    assert sponsoring.pending() == []
+    assert int(sponsoring.ask("eth_getStorageAt", "0x" + COUNTER.hex(), "0x0", "latest"), 16) == 4
+
+
+async def test_what_the_pool_has_lost_is_pooled_again(sponsoring: Sponsoring) -> None:
+    await sponsoring.running.sequencer.start()
+    sent = await sponsoring.sponsor.send(CALL)
+    sponsoring.running.pool.clear()  # as a kill leaves it
+
+    await sponsoring.sponsor.settle()
+    assert sponsoring.door.get(sent) is not None
+    await sponsoring.seal()
+
+    assert sponsoring.ask("eth_getTransactionReceipt", "0x" + sent.hex())["status"] == "0x1"
+
+
+async def test_a_nonce_that_somebody_else_used_counts_no_more(sponsoring: Sponsoring) -> None:
+    await sponsoring.running.sequencer.start()
+    await sponsoring.sponsor.send(CALL)
+    sponsoring.running.pool.clear()
+    sponsoring.running.admit(sponsoring.running.user.send(COUNTER))  # the same account and nonce
+
+    await sponsoring.seal()
+
+    assert sponsoring.pending() == []
+    for _ in range(4):
+        await sponsoring.sponsor.send(CALL)
+
+
+async def test_gas_beyond_the_policy_is_told(tmp_path: Path) -> None:
+    made = Sponsoring(tmp_path, Policy(targets=frozenset({COUNTER}), gas_limit=50_000))
+
+    with pytest.raises(errors.NotSponsored, match=r"it takes \d+ gas, 50000 are sponsored"):
+        await made.sponsor.send(CALL)
+    assert made.pending() == []
+    made.close()
+
+
+async def test_an_empty_sponsor_says_so_and_a_low_one_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Sponsoring(tmp_path, RULES, key=b"\x77" * 32, low_balance_wei=ETHER)
+    caplog.set_level(logging.WARNING)
+
+    with pytest.raises(errors.SponsorEmpty, match="cannot pay"):
+        await made.sponsor.send(CALL)
+    await made.sponsor.settle()
+    await made.sponsor.settle()
+
+    assert [one.message for one in caplog.records].count("the sponsor's account on L2 runs low") == 1
+    samples = {sample.name: sample.value for metric in made.sponsor.metrics() for sample in metric.samples}
+    assert samples["ethrex_sponsor_balance_low"] == 1
+    made.close()
