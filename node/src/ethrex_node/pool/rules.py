@@ -110,6 +110,8 @@ def check_account(transaction: Transaction, account: Account) -> None:
 
 
 def _kind(transaction: Transaction, rules: Rules) -> None:
+    if transaction.kind == BLOB and SET_CODE in rules.kinds and BLOB not in rules.kinds:
+        raise errors.Invalid("transaction type not supported: a rollup's chain takes no blobs (type 3)")
     if transaction.kind not in rules.kinds:
         raise errors.Invalid(f"transaction type not supported: type {transaction.kind} rejected in this fork")
 
