@@ -120,13 +120,25 @@ impl Chain {
         self.carry_out(plan, difficulty, candidates)
     }
 
-    /// Build a rollup's block on `parent`: what L1 has queued first, in its order, then the candidates.
+    /// Build a rollup's block on `parent`; the block is a candidate then. See [`Chain::assemble_sealed`].
     pub fn seal(
         &mut self,
         parent: B256,
         seal: &Seal,
         candidates: &[Arc<PoolTransaction>],
     ) -> Result<Built, ChainError> {
+        let (layer, built) = self.assemble_sealed(parent, seal, candidates)?;
+        self.keep(layer);
+        Ok(built)
+    }
+
+    /// A rollup's block on `parent`, with what comes after it: what L1 has queued first, in its order, then the candidates.
+    pub fn assemble_sealed(
+        &mut self,
+        parent: B256,
+        seal: &Seal,
+        candidates: &[Arc<PoolTransaction>],
+    ) -> Result<(Layer, Built), ChainError> {
         let (above, difficulty) = self.header(&parent)?.ok_or(ChainError::UnknownBlock(parent))?;
         let plan = Plan {
             header: self.rollup_template(parent, &above, seal)?,
@@ -135,9 +147,7 @@ impl Chain {
             max_blobs: 0,
             max_data_bytes: seal.max_data_bytes,
         };
-        let (layer, built) = self.carry_out(plan, difficulty, candidates)?;
-        self.keep(layer);
-        Ok(built)
+        self.carry_out(plan, difficulty, candidates)
     }
 
     fn carry_out(

@@ -267,8 +267,8 @@ impl Chain {
 
     /// Build a rollup's block on `parent`: items of the L1 queue (type 0x7e, the next one first) as far as there is gas,
     /// then candidates as far as the block's data does not exceed `max_data_bytes`. `l1_prices`: wei per gas and per
-    /// blob gas.
-    #[pyo3(signature = (parent, candidates, *, timestamp, l1_prices, privileged, max_data_bytes))]
+    /// blob gas. Unless it is kept as a candidate it is what requests with the tag `pending` see.
+    #[pyo3(signature = (parent, candidates, *, timestamp, l1_prices, privileged, max_data_bytes, keep = true))]
     #[allow(clippy::too_many_arguments)]
     fn seal(
         &self,
@@ -279,6 +279,7 @@ impl Chain {
         l1_prices: (u64, u64),
         privileged: Vec<Vec<u8>>,
         max_data_bytes: u64,
+        keep: bool,
     ) -> PyResult<Built> {
         let parent = hash(parent, "parent")?;
         let (base_fee, blob_base_fee) = l1_prices;
@@ -288,7 +289,13 @@ impl Chain {
             privileged: privileged.iter().map(|raw| rollup::privileged(raw)).collect::<PyResult<_>>()?,
             max_data_bytes,
         };
-        self.build_with(py, &candidates, |chain, pooled| Ok((None, chain.seal(parent, &seal, pooled)?)))
+        self.build_with(py, &candidates, |chain, pooled| {
+            if keep {
+                return Ok((None, chain.seal(parent, &seal, pooled)?));
+            }
+            let (layer, built) = chain.assemble_sealed(parent, &seal, pooled)?;
+            Ok((Some(Overlay::new(layer)), built))
+        })
     }
 
     /// The rules and fees of the next block on the head, at `timestamp`.

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,10 +116,18 @@ class Node:
     """
     One node of one chain. Made on the event loop. `watch` is running already and ends after the node, by its owner.
 
-    `groups` are further methods of the RPC. A rollup's chain has no consensus client: whoever runs the node drives it.
+    `groups` are further methods of the RPC. A rollup's chain has no consensus client: whoever runs the node drives it, and
+    gives `pending`, the block that it would seal next; without one that tag means the latest block.
     """
 
-    def __init__(self, wanted: settings.Settings, opened: Opened, watch: Watch, groups: service.Groups = ()) -> None:
+    def __init__(
+        self,
+        wanted: settings.Settings,
+        opened: Opened,
+        watch: Watch,
+        groups: service.Groups = (),
+        pending: parts.PendingBlock | None = None,
+    ) -> None:
         self.settings = wanted
         self.opened = opened
         self.rollup: Mapping[str, Any] | None = opened.genesis.config.get("rollup")
@@ -133,9 +141,10 @@ class Node:
         self.chain.listeners.append(self._follow)
         self.accounts = _dev_accounts(wanted) if wanted.dev else []
         self.identity = parts.Identity(CLIENT, opened.genesis.chain_id, opened.genesis.chain_id, str(opened.folder))
-        self.reader = self.native.reader(self._reader_settings())
         self.builder = self._builder()
         self.producer = self._producer() if wanted.dev else None
+        self._pending = pending if self.producer is None else self._pending_of(self.producer)
+        self.reader = self.native.reader(self._reader_settings())
         self.payloads = consensus.Payloads(self.builder)
         self.engine = self._engine()
         self.rpc = service.Service(
@@ -147,7 +156,7 @@ class Node:
             _native.keccak256,
             limits=self._limits(),
             more=self._more(),
-            pending=None if self.producer is None else PendingBlocks(self.builder, self.producer.next_attributes),
+            pending=self._pending,
         )
         self.url = ""
         self.auth_url = ""
@@ -281,6 +290,12 @@ class Node:
         seconds = self.settings.dev_block_time
         return producer.Producer(self.chain, self.pool, self.builder, block_seconds=seconds, blobs=kept)
 
+    def _pending_of(self, made_by: producer.Producer) -> PendingBlocks:
+        def build() -> Awaitable[_native.Pending]:
+            return self.builder.build_pending(self.chain.head.hash, made_by.next_attributes())
+
+        return PendingBlocks(self.chain, self.pool, build, made_by.next_attributes)
+
     def _engine(self) -> engine_methods.Engine:
         return engine_methods.Engine(
             consensus.Tree(self.chain, self.opened.genesis.config.get("terminalTotalDifficulty", 0)),
@@ -348,7 +363,7 @@ class Node:
                 "evm_timeout_seconds": wanted.rpc_evm_timeout,
                 "log_range": wanted.rpc_log_range,
                 "log_results": wanted.rpc_log_results,
-                "elsewhere": "pending_block" if wanted.dev else "pool",
+                "elsewhere": "pool" if self._pending is None else "pending_block",
             }
         )
 

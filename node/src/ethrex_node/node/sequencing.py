@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from .. import _native
+from ..builder import PendingBlocks
 from ..chain import HeadChange
 from ..config import settings
 from ..rollup import methods
@@ -62,7 +64,8 @@ class SequencerNode:
         self._rollup = methods.Rollup(self._store, opened.native.reader(), deployed, rules)
         self._sponsoring = sponsoring.Sponsoring()
         groups = [(methods.METHODS, self._rollup), (sponsoring.METHODS, self._sponsoring)]
-        self.node = Node(wanted, opened, watch, groups)
+        self._pending: PendingBlocks | None = None
+        self.node = Node(wanted, opened, watch, groups, self._pending_block)
 
     @property
     def coordinator_url(self) -> str:
@@ -90,6 +93,8 @@ class SequencerNode:
             self._store.close()
             raise
         self.roles, self._rollup.client, self._sponsoring.sponsor = roles, roles.client, roles.sponsor
+        sealing = roles.sequencer
+        self._pending = PendingBlocks(self.node.chain, self.node.pool, sealing.pending, sealing.pending_facts)
         roles.sequencer.pressure = lambda: self._pressure(roles)
         self._expose(roles)
         for name, run in self._runs(roles).items():
@@ -115,6 +120,11 @@ class SequencerNode:
             except (errors.Unreachable, errors.Disagreement) as error:
                 log.warning("sealing waits for L1", extra={"reason": str(error)})
                 await asyncio.sleep(L1_AGAIN_SECONDS)
+
+    async def _pending_block(self) -> _native.Pending:
+        if self._pending is None:
+            raise methods.L1Unavailable("L1 has not answered yet: the next block is not known")
+        return await self._pending()
 
     def _runs(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
         runs: dict[str, Callable[[], Awaitable[None]]] = {

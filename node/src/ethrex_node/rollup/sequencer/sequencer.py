@@ -8,6 +8,7 @@ synced to disk. The sequencer lives as long as its node; a restart finds the ope
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 import time
@@ -23,9 +24,10 @@ from ethrex_node.builder import Builder
 from ethrex_node.chain import Chain
 from ethrex_node.observe import metrics
 from ethrex_node.rollup.sequencer import policy, sealed
-from ethrex_node.rollup.sequencer.policy import Limits, OpenBatch
+from ethrex_node.rollup.sequencer.policy import BlockPlan, Limits, OpenBatch
 from ethrex_node.rollup.store import Store
-from ethrex_node.rollup.store.schema import SealedBlock
+from ethrex_node.rollup.store.environment import key
+from ethrex_node.rollup.store.schema import QUEUE, SEALED, SealedBlock
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,17 @@ class Settings:
     def __post_init__(self) -> None:
         if self.block_seconds < 1 / BLOCKS_PER_SECOND:
             raise ValueError(f"a block each {self.block_seconds} s: at most {BLOCKS_PER_SECOND} share a second")
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A block before it is executed. `prices` are L1's."""
+
+    parent: bytes
+    timestamp: int
+    prices: tuple[int, int]
+    plan: BlockPlan
+    candidates: list[_native.Transaction]
 
 
 class Sequencer:
@@ -131,25 +144,10 @@ class Sequencer:
             listener(last)
 
     async def _seal(self) -> SealedBlock:
-        head = self._chain.head
-        limits, prices = self._settings.limits, self.open.prices or self._prices()
-        with self._store.read() as txn:
-            queued = list(itertools.islice(sealed.queued_from(txn, self.queue_index), ITEMS_OFFERED))
-        plan = policy.plan_block(self.open, queued, limits)
-        candidates = self._builder.offer()
-        timestamp = max(int(self._now()), head.timestamp)
-        built = await self._chain.write(
-            lambda: self._chain.native.seal(
-                head.hash,
-                candidates,
-                timestamp=timestamp,
-                l1_prices=prices,
-                privileged=plan.items,
-                max_data_bytes=plan.max_data_bytes,
-            )
-        )
+        coming = self._coming(self.open)
+        built = await self._chain.write(lambda: self._build(coming))
         self._builder.forget(built.impossible)
-        row = self._row(built, timestamp, prices)
+        row = self._row(built, coming)
         await self._store.write(lambda txn: sealed.put(txn, row))
         await self._chain.set_head(built.hash)
         self.open, self.queue_index = self.open.with_block(row), row.queue_index
@@ -157,17 +155,65 @@ class Sequencer:
         log.debug("sealed block", extra={"block": built.number, "transactions": built.transactions})
         return row
 
-    def _row(self, built: _native.Built, timestamp: int, prices: tuple[int, int]) -> SealedBlock:
+    async def pending(self) -> _native.Pending:
+        """The block as it would be sealed now, for those who ask for the pending one. Nothing is kept of it."""
+        coming = self._coming(self._batch_of_next())
+        if self._second_is_full(coming.timestamp):
+            coming = dataclasses.replace(coming, timestamp=coming.timestamp + 1)
+        built = await self._chain.write(lambda: self._build(coming, keep=False))
+        assert built.pending is not None
+        return built.pending
+
+    def pending_facts(self) -> tuple[object, ...]:
+        """What the pending block depends on beside head and pool: while they stay it is the same."""
+        with self._store.read() as txn:
+            newest = txn.last(QUEUE)
+        batch = self._batch_of_next()
+        return self.queue_index, newest and newest[0], batch.prices or self._prices(), self._timestamp(self._chain.head)
+
+    def _second_is_full(self, timestamp: int) -> bool:
+        with self._store.read() as txn:
+            row = txn.get(SEALED, key(max(0, self._chain.head.number + 1 - BLOCKS_PER_SECOND)))
+        return row is not None and row.timestamp == timestamp
+
+    def _batch_of_next(self) -> OpenBatch:
+        ends = policy.end_reason(self.open, self._settings.limits, self._now_ms()) is not None
+        return OpenBatch() if ends else self.open
+
+    def _coming(self, batch: OpenBatch) -> Coming:
+        """The next block of a batch on the head."""
+        head = self._chain.head
+        with self._store.read() as txn:
+            queued = list(itertools.islice(sealed.queued_from(txn, self.queue_index), ITEMS_OFFERED))
+        plan = policy.plan_block(batch, queued, self._settings.limits)
+        prices = batch.prices or self._prices()
+        return Coming(head.hash, self._timestamp(head), prices, plan, self._builder.offer())
+
+    def _timestamp(self, head: _native.Head) -> int:
+        return max(int(self._now()), head.timestamp)
+
+    def _build(self, coming: Coming, *, keep: bool = True) -> _native.Built:
+        return self._chain.native.seal(
+            coming.parent,
+            coming.candidates,
+            timestamp=coming.timestamp,
+            l1_prices=coming.prices,
+            privileged=coming.plan.items,
+            max_data_bytes=coming.plan.max_data_bytes,
+            keep=keep,
+        )
+
+    def _row(self, built: _native.Built, coming: Coming) -> SealedBlock:
         return SealedBlock(
             number=built.number,
             hash=built.hash,
-            timestamp=timestamp,
+            timestamp=coming.timestamp,
             gas_used=built.gas_used,
             data_bytes=built.data_bytes,
             transactions=built.transactions,
             queue_index=self.queue_index + built.privileged,
-            l1_base_fee=prices[0],
-            l1_blob_base_fee=prices[1],
+            l1_base_fee=coming.prices[0],
+            l1_blob_base_fee=coming.prices[1],
             sealed_at_ms=self._now_ms(),
         )
 
