@@ -102,11 +102,12 @@ async def open_roles(ground: Ground) -> Roles:
         )
         lasting.push_async_callback(client.close)
         session = await lasting.enter_async_context(aiohttp.ClientSession())
+        commits, settles = await _signers(asked, client.chain_id, session)
+        pays = await _sponsor(ground, client.chain_id, session)
         await _check_l1(ground, client)
-        commits, settles = await _signers(ground, client, session)
+        await _check_committer(ground, client, commits)
         prices = Prices()
         prices.note(await client.market(), time.monotonic())
-        pays = await _sponsor(ground, client.chain_id, session)
         return _together(ground, client, prices, commits, settles, pays, lasting.pop_all())
 
 
@@ -186,15 +187,18 @@ async def _check_l1(ground: Ground, client: L1Client) -> None:
 
 
 async def _signers(
-    ground: Ground, client: L1Client, session: aiohttp.ClientSession
+    asked: RollupSettings, l1_chain_id: int, session: aiohttp.ClientSession
 ) -> tuple[signers.Signer, signers.Signer]:
     """Who commits, who has it verified. Raises `SignerError`, `CannotSequence`."""
-    asked, deployed = ground.asked, ground.deployed
-    reference = _needed(asked.committer_key, "committer.key")
-    commits = await signers.open_signer(reference, client.chain_id, session)
-    settles = commits
-    if asked.settler_key is not None:
-        settles = await signers.open_signer(asked.settler_key, client.chain_id, session)
+    commits = await signers.open_signer(_needed(asked.committer_key, "committer.key"), l1_chain_id, session)
+    if asked.settler_key is None:
+        return commits, commits
+    return commits, await signers.open_signer(asked.settler_key, l1_chain_id, session)
+
+
+async def _check_committer(ground: Ground, client: L1Client, commits: signers.Signer) -> None:
+    """Raises `CannotSequence`."""
+    deployed = ground.deployed
     head = await client.head()
     data = steps.IS_COMMITTER.call(deployed.chain_id, f"0x{commits.address.hex()}")
     answer = await client.call(deployed.proposer, data, head.number)
@@ -203,7 +207,6 @@ async def _signers(
             f"0x{commits.address.hex()} may not commit for chain {deployed.chain_id}: --committer.key is "
             "another account's, or it was not registered"
         )
-    return commits, settles
 
 
 async def _sponsor(ground: Ground, l1_chain_id: int, session: aiohttp.ClientSession) -> sponsor.Sponsor | None:

@@ -38,7 +38,11 @@ class RollupSettings:
         "eth.patience", 60.0, "a transaction that L1 has not taken is replaced by a better one after", unit="seconds", low=1
     )  # fmt: skip
     eth_low_balance: int = options.option(
-        "eth.low-balance", 10**17, "an account on L1 with less is warned of", unit="wei", low=0
+        "eth.low-balance",
+        10**17,
+        "an account on L1 with less is warned of, or with less than 50 of its dearest actions of late cost",
+        unit="wei",
+        low=0,
     )
 
     # Queue of L1

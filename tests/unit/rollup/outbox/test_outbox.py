@@ -16,7 +16,7 @@ from unit.rollup.l1_proxy import Proxy
 from ethrex_node.rollup.l1 import errors, fees
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
-from ethrex_node.rollup.outbox import Call, Outbox, Settings
+from ethrex_node.rollup.outbox import Call, Outbox, Settings, funds
 from ethrex_node.rollup.store import Store, schema
 from ethrex_node.rollup.store.schema import TABLES, OutboxEntry, OutboxStatus
 
@@ -402,6 +402,29 @@ async def test_an_account_that_runs_low_is_warned_of_once(bench: Bench, caplog: 
 
     assert [record.message for record in caplog.records].count("the account on L1 runs low") == 1
     assert bench.outbox.balance_wei == 10**18 - 1
+
+
+async def test_an_account_with_nothing_to_do_is_looked_at_too(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.restarted(low_balance_wei=10**18)
+    bench.l1.ask("anvil_setBalance", "0x" + KEY.address.hex(), hex(10**18 - 1))
+
+    assert await bench.outbox.round() == []
+
+    assert "the account on L1 runs low" in caplog.text
+    samples = {one.name: one.value for metric in bench.outbox.metrics() for one in metric.samples}
+    assert samples["ethrex_outbox_balance_low"] == 1
+
+
+async def test_a_dear_l1_warns_earlier_than_the_setting(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.restarted(low_balance_wei=1)
+    await bench.outbox.record("commit/1", call())
+    await bench.until_final()
+    cost = bench.outbox.spent_wei
+    for left, warnings in ((funds.ACTIONS_AHEAD * cost, 0), (funds.ACTIONS_AHEAD * cost - 1, 1)):
+        bench.l1.ask("anvil_setBalance", "0x" + KEY.address.hex(), hex(left))
+        bench.clock.ms += funds.LOOK_MS
+        await bench.outbox.round()
+        assert caplog.text.count("the account on L1 runs low") == warnings
 
 
 async def test_blobs_and_plain_actions_take_turns(bench: Bench) -> None:

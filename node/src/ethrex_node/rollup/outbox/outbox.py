@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ from ethrex_node.observe import metrics
 from ethrex_node.rollup.l1 import blobs, errors, fees, signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.transaction import Signed, Transaction
-from ethrex_node.rollup.outbox import plan, record
+from ethrex_node.rollup.outbox import funds, plan, record
 from ethrex_node.rollup.store import Store
 from ethrex_node.rollup.store.schema import Attempt, LostNonce, OutboxEntry, OutboxStatus
 
@@ -57,6 +57,9 @@ class Outbox:
         self.stolen_nonces = 0
         self.spent_wei = 0
         self.balance_wei: int | None = None
+        self.is_low = False
+        self._costs_wei: deque[int] = deque(maxlen=funds.REMEMBERED)
+        self._looked_at_ms: int | None = None
         self._store = store
         self._client = client
         self._signer = signer
@@ -134,9 +137,9 @@ class Outbox:
         """
         async with self._turn:
             entries = self.open_entries()
+            await self._look_at_balance(has_work=bool(entries))
             if not entries:
                 return []
-            self._note_balance(await self._client.balance(self._signer.address))
             view = await self._look(entries)
             for entry, step in plan.plan(entries, view, self._settings):
                 self.steps[type(step).__name__] += 1
@@ -154,15 +157,18 @@ class Outbox:
                 log.warning("the outbox could not do its round", extra={"reason": str(error)})
             await asyncio.sleep(every_seconds)
 
-    def _note_balance(self, balance_wei: int) -> None:
-        """Warn when it falls below the setting, not each time that it is below."""
-        low = self._settings.low_balance_wei
-        was_low, self.balance_wei = self.balance_wei is not None and self.balance_wei < low, balance_wei
-        if balance_wei < low and not was_low:
-            account = self._signer.address
-            log.warning(
-                "the account on L1 runs low", extra={"account": account, "wei": balance_wei, "warned_below": low}
-            )
+    async def _look_at_balance(self, *, has_work: bool) -> None:
+        """Also of an account that has nothing to do yet. Told when it falls too low, not each time that it is."""
+        now, before = self._now_ms(), self._looked_at_ms
+        if not has_work and before is not None and now - before < funds.LOOK_MS:
+            return
+        self.balance_wei = await self._client.balance(self._signer.address)
+        self._looked_at_ms = now
+        below = funds.warned_below(self._settings.low_balance_wei, self._costs_wei)
+        was_low, self.is_low = self.is_low, self.balance_wei < below
+        if self.is_low and not was_low:
+            facts = {"account": self._signer.address, "wei": self.balance_wei, "warned_below": below}
+            log.warning("the account on L1 runs low", extra=facts)
 
     # what the L1 says
 
@@ -194,6 +200,7 @@ class Outbox:
             case plan.Finish(receipt):
                 await self._store.write(lambda txn: record.finish(txn, entry, receipt))
                 self.spent_wei += receipt.cost_wei
+                self._costs_wei.append(receipt.cost_wei)
                 log.info("final on L1", extra=facts | {"block": receipt.block_number, "cost_wei": receipt.cost_wei})
             case plan.Note(receipt):
                 await self._update(record.as_mined(entry, receipt))
@@ -304,6 +311,8 @@ class Outbox:
         account = "0x" + self._signer.address.hex()
         balances = {} if self.balance_wei is None else {account: float(self.balance_wei)}
         yield metrics.gauges("outbox_balance_wei", "What the account on L1 has, as seen last", "account", balances)
+        low = {account: float(self.is_low)}
+        yield metrics.gauges("outbox_balance_low", "1 while that is too little to go on for long", "account", low)
         yield metrics.counter("outbox_spent_wei", "What final actions on L1 have cost", self.spent_wei)
         yield metrics.counter("outbox_stolen_nonces", "Nonces that a foreign transaction took", self.stolen_nonces)
 
