@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,25 @@ async def test_what_the_pool_has_lost_is_pooled_again(sponsoring: Sponsoring) ->
     await sponsoring.seal()
 
     assert sponsoring.ask("eth_getTransactionReceipt", "0x" + sent.hex())["status"] == "0x1"
+
+
+async def test_what_the_pool_does_not_take_again_is_told_of_once(
+    sponsoring: Sponsoring, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sponsoring.running.sequencer.start()
+    await sponsoring.sponsor.send(CALL)
+    pool = sponsoring.running.pool
+    pool.clear()
+    cheap, pool.block_rules = pool.block_rules, dataclasses.replace(pool.block_rules, min_tip_wei=10**18)
+
+    for _ in range(3):
+        await sponsoring.sponsor.settle()
+    assert [one.message for one in caplog.records].count("a sponsored transaction waits") == 1
+
+    pool.block_rules = cheap
+    await sponsoring.sponsor.settle()
+    await sponsoring.seal()
+    assert sponsoring.pending() == []
 
 
 async def test_a_nonce_that_somebody_else_used_counts_no_more(sponsoring: Sponsoring) -> None:

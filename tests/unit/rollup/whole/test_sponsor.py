@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from eth_account import Account
 from ethrex_node import _native
 from ethrex_node.dev import accounts
 from unit.rollup.whole.deployment import text
-from unit.rollup.whole.processes import CHAIN_ID, Running, rollup, until
+from unit.rollup.whole.processes import CHAIN_ID, LIMIT_SECONDS, Running, rollup, until
 
 GWEI = 10**9
 MAKER, SPONSOR = accounts.derive()[4], accounts.derive()[6]
@@ -115,8 +117,13 @@ def test_users_without_money_act_within_limits_that_a_restart_keeps(folder: Path
             assert error["code"] == code, error
             assert told in error["message"]
 
+        # What was answered is in a block and within the limit after the sequencer was killed.
+        sent = running.l2("ethrex_sendTransaction", {"to": USER.address})
+        os.kill(running.children()[1], signal.SIGKILL)
+        running.process.wait(LIMIT_SECONDS)
+
     with rollup(folder) as running:
-        sponsored(running, to=USER.address)
+        until(lambda: running.l2("eth_getTransactionReceipt", sent))
         error = refused(running, to=USER.address)
         assert (error["code"], error["data"]["scope"], error["data"]["used"]) == (-39012, "account", "3")
         # Another account has limits of its own.

@@ -75,6 +75,7 @@ class Sponsor:
         self._now = now
         self._low_balance_wei = low_balance_wei
         self._turn = asyncio.Lock()
+        self._waiting: set[bytes] = set()  # told of already
 
     @property
     def address(self) -> bytes:
@@ -175,8 +176,10 @@ class Sponsor:
                 self.paid_wei += sum(paid or 0 for _, paid in done)
             lost = [row for row in pending if row.nonce >= nonce and self._chain.pool.get(row.hash) is None]
             for row, answer in zip(lost, await self._chain.pool.add([row.raw for row in lost]), strict=True):
-                if isinstance(answer, Exception):
+                if isinstance(answer, Exception) and row.hash not in self._waiting:
                     log.warning("a sponsored transaction waits", extra={"transaction": row.hash, "reason": str(answer)})
+                    self._waiting.add(row.hash)
+            self._waiting &= {row.hash for row in lost}
 
     def _paid(self, row: Sponsored) -> int | None:
         receipt: Mapping[str, str] | None = self._chain.ask("eth_getTransactionReceipt", hex_data(row.hash))
