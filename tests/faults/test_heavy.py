@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,17 @@ from faults import heavy, load, process, story
 TRANSACTION_GAS: Final = 1 << 24  # the most that EIP-7825 lets a transaction have; two make the block
 BLOCK_GAS: Final = 30_000_000
 STALL_SECONDS: Final = 1.0  # what the node's own monitor may have seen, on a machine that does other work too
+MEMORY_BYTES: Final = 16 << 20
+# Of the polynomial zero: commitment and proof are the point at infinity. Prints by how much the process grew.
+FIRST_EVALUATION: Final = """
+import hashlib, resource
+from ethrex_node import _native
+infinity = b"\\xc0" + bytes(47)
+data = b"\\1" + hashlib.sha256(infinity).digest()[1:] + bytes(64) + infinity + infinity
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert _native.run_precompile("Osaka", (10).to_bytes(20, "big"), data)[0]
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -65,3 +78,10 @@ def _contract(at: int) -> bytes:
 
 def _receipts(node: process.Process, block: story.Block) -> list[str]:
     return [one["status"] for one in node.ask("eth_getBlockReceipts", hex(block.number))]
+
+
+def test_the_first_point_evaluation_makes_no_tables() -> None:
+    """Those of the whole trusted setup cost 100 MB and held up the first block that needs them for two seconds."""
+    ran = subprocess.run([sys.executable, "-c", FIRST_EVALUATION], capture_output=True, text=True, check=True)
+
+    assert int(ran.stdout) < MEMORY_BYTES
