@@ -48,11 +48,12 @@ class Process:
     shim: Path | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (COMMAND,)
 
     def start(self) -> Process:
         """Raises Gone where it ended before it served; what it said is in `errors`."""
         ports = ["--http.port", "0", "--authrpc.port", "0", "--metrics", "--metrics.port", "0", "--http.api", "all"]
-        command = [COMMAND, "--network", str(self.genesis), "--datadir", str(self.folder), *ports, *self.flags]
+        command = [*self.program, "--network", str(self.genesis), "--datadir", str(self.folder), *ports, *self.flags]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.faults}
         if self.shim is not None:
             environment |= {"LD_PRELOAD": str(self.shim), "FAULT_FOLDER": str(self.folder)}

@@ -6,6 +6,7 @@ while faults strike. Built once by the real core; every state in it can be told 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ BEACON_ROOTS: Final = "0x000f3df6d732807ef1319fb7b8bb8522d0beac02"
 BLOCK_HASHES: Final = "0x0000f90827f1c53a10cb7a02335b175320002935"
 RING: Final = 8191
 TRANSFERS: Final = 4  # a block
+HEAVY: Final = 5  # transactions of a heavy block
 
 
 def genesis() -> bytes:
@@ -100,6 +102,32 @@ def tell(folder: Path, rounds: int) -> Story:
         chain.set_head(bytes.fromhex(third[2:]), bytes(32), bytes(32))
         tip, number, timestamp = third, number + 3, timestamp + 36
     return Story(document, origin, blocks, tuple(heads))
+
+
+def straight(folder: Path, length: int) -> Story:
+    """One branch of `length` blocks; its last one is the only head."""
+    document = genesis()
+    chain = _native.Chain(folder / "chain", document, durable=False, map_size=1 << 28)
+    origin = tip = "0x" + chain.head().hash.hex()
+    blocks: dict[str, Block] = {}
+    for number in range(1, length + 1):
+        tip = _grow(chain, blocks, tip, number, 1 + 12 * number, 0)
+    return Story(document, origin, blocks, (tip,))
+
+
+def heavy(folder: Path, length: int) -> list[Block]:
+    """Blocks of half a MiB of call data each, which compress badly."""
+    dice = random.Random(length)
+    chain = _native.Chain(folder / "chain", genesis(), durable=False, map_size=1 << 30)
+    tip = "0x" + chain.head().hash.hex()
+    blocks: dict[str, Block] = {}
+    for number in range(1, length + 1):
+        raw = [
+            signed(KEYS[0].key, HEAVY * (number - 1) + at, FEES_TO, data=dice.randbytes(100_000), gas=5_000_000)
+            for at in range(HEAVY)
+        ]
+        tip = block(chain, blocks, tip, number, 1 + 12 * number, raw)
+    return list(blocks.values())
 
 
 def _grow(chain: _native.Chain, blocks: dict[str, Block], parent: str, number: int, timestamp: int, branch: int) -> str:

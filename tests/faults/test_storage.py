@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
 import pytest
 
-from faults import disk, process, story
+from faults import disk, load, process, small_map, story
 
 ROUNDS = 3
 PAGE = 4096
+IMPORTED_BLOCKS = 100
+HEAVY_BLOCKS = 24  # of half a MiB each
+NEWER = b"\xff\xff\xff\x00"
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -61,6 +66,13 @@ def refused(folder: Path, genesis: Path, *flags: str) -> str:
     return node.errors
 
 
+def mapped_bytes(node: process.Process) -> int:
+    """The address space that the process gives to its database."""
+    lines = Path(f"/proc/{node.process.pid}/maps").read_text().splitlines()
+    spans = [line.split()[0].split("-") for line in lines if line.endswith("data.mdb")]
+    return sum(int(end, 16) - int(start, 16) for start, end in spans)
+
+
 def test_a_full_disk_loses_nothing(small_disk: Path, genesis: Path, told: story.Story) -> None:
     node = process.Process(small_disk / "data", genesis).start()
     filler = small_disk / "filler"
@@ -88,6 +100,87 @@ def test_a_full_disk_loses_nothing(small_disk: Path, genesis: Path, told: story.
     assert node.stop() == 0
     assert "Traceback" not in node.errors
     disk.check(disk.reader(small_disk / "data"), told, {told.heads[-1]})
+
+
+def test_an_import_on_a_full_disk_keeps_what_was_good(small_disk: Path, tmp_path: Path) -> None:
+    told = story.straight(tmp_path / "source", IMPORTED_BLOCKS)
+    genesis, file = tmp_path / "genesis.json", tmp_path / "chain.rlp"
+    genesis.write_bytes(told.genesis)
+    file.write_bytes(b"".join(block.rlp for block in told.path(told.heads[-1])))
+    folder = small_disk / "data"
+    command = [process.COMMAND, "--network", str(genesis), "--datadir", str(folder)]
+    subprocess.run([*command, "init"], check=True, capture_output=True)
+    filler = small_disk / "filler"
+    free = os.statvfs(small_disk)
+    filler.write_bytes(bytes(free.f_bavail * free.f_frsize - 30 * PAGE))
+
+    failed = subprocess.run([*command, "import", str(file)], capture_output=True, text=True, check=False)
+    reached = int(disk.reader(folder)("eth_blockNumber"), 16)
+    filler.unlink()
+    went_on = subprocess.run([*command, "import", str(file)], capture_output=True, text=True, check=False)
+
+    assert failed.returncode > 0
+    assert failed.stderr.startswith("ethrex: ")
+    assert "disk full" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert reached < IMPORTED_BLOCKS
+    assert went_on.returncode == 0, went_on.stderr
+    disk.check(disk.reader(folder), told, {told.heads[-1]})
+
+
+def test_a_full_map_grows_by_itself(tmp_path: Path) -> None:
+    """While readers in two worker processes look at it."""
+    genesis = tmp_path / "genesis.json"
+    genesis.write_bytes(story.genesis())
+    blocks = story.heavy(tmp_path / "source", HEAVY_BLOCKS)
+    program = (sys.executable, str(Path(small_map.__file__)))
+    node = process.Process(tmp_path / "data", genesis, ("--http.workers", "2"), program=program).start()
+    at_first = mapped_bytes(node)
+    with load.Readers(node) as readers:
+        try:
+            for block in blocks:
+                story.send(node.engine, [block])
+                story.choose(node.engine, block.hash)
+                assert node.ask("eth_getBlockByNumber", "latest", False)["hash"] == block.hash
+            at_last = mapped_bytes(node)
+        finally:
+            code = node.stop()
+
+    assert code == 0
+    assert not readers.wrong, readers.wrong
+    assert "Traceback" not in node.errors
+    assert at_first <= 2 * small_map.MAP_BYTES
+    assert at_last >= 8 * small_map.MAP_BYTES
+    again = process.Process(tmp_path / "data", genesis).start()
+    try:
+        for block in blocks:
+            assert again.ask("debug_getRawBlock", hex(block.number)) == "0x" + block.rlp.hex()
+    finally:
+        assert again.stop() == 0
+
+
+def test_a_newer_schema_is_refused(filled: Path, genesis: Path, told: story.Story) -> None:
+    """And opens again by the program that knows it."""
+
+    def exchange(schema: bytes | None) -> bytes:
+        with lmdb.open(str(filled / "chain"), map_size=1 << 30, max_dbs=64) as environment:
+            table = environment.open_db(b"meta", create=False)
+            with environment.begin(write=True, db=table) as txn:
+                held: bytes = txn.get(b"schema")
+                txn.put(b"schema", schema or held[:-4] + NEWER)
+        return held
+
+    held = exchange(None)
+
+    said = refused(filled, genesis)
+
+    assert f"schema {int.from_bytes(NEWER, 'big')} is newer" in said
+    assert "use a newer release" in said
+    assert said.count("\n") == 1
+    exchange(held)
+    disk.check(disk.reader(filled), told, {told.heads[-1]})
+    node = process.Process(filled, genesis).start()
+    assert node.stop() == 0
 
 
 def test_a_folder_that_cannot_be_written_is_refused(filled: Path, genesis: Path, told: story.Story) -> None:
