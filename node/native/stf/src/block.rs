@@ -18,7 +18,14 @@ pub const MAX_BLOCK_SIZE: usize = (10 << 20) - (2 << 20);
 pub fn decode_block(bytes: &[u8]) -> Result<Block, BlockError> {
     let mut rest = bytes;
     let block = Block::decode(&mut rest).map_err(BlockError::Malformed)?;
-    if rest.is_empty() { Ok(block) } else { Err(BlockError::TrailingBytes(rest.len())) }
+    if !rest.is_empty() {
+        return Err(BlockError::TrailingBytes(rest.len()));
+    }
+    // alloy does not hold the length before a typed transaction against the transaction, and takes one without it.
+    if alloy_rlp::encode(&block) != bytes {
+        return Err(BlockError::Malformed(alloy_rlp::Error::Custom("not the canonical encoding")));
+    }
+    Ok(block)
 }
 
 /// Check a body against its header: roots, what the fork requires and forbids, blob gas, size.

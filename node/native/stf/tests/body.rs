@@ -41,6 +41,19 @@ fn a_block_decodes_from_its_encoding_and_from_nothing_else() {
 }
 
 #[test]
+fn a_typed_transaction_has_one_wrapping() {
+    let (_, mut block) = valid(Fork::Prague);
+    block.body.transactions.push(sign(TxEip1559 { chain_id: 1, ..Default::default() }, &key(1)));
+    let bytes = encoded(&block);
+    let head = bytes.windows(4).position(|at| at[0] == 0xb8 && at[2..] == [2, 0xf8]).unwrap();
+    let mut bent = bytes.clone();
+    bent[head + 1] += 1;
+
+    assert_eq!(kind(decode_block(&bytes)), "valid");
+    assert_eq!(kind(decode_block(&bent)), "Malformed");
+}
+
+#[test]
 fn a_changed_byte_gives_another_block_or_none_and_never_a_panic() {
     let (_, mut block) = valid(Fork::Osaka);
     block.body.transactions.push(sign(call(0, Address::ZERO, 1, vec![1, 2, 3]), &key(1)));
