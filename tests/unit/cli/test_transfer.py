@@ -111,6 +111,20 @@ def test_a_damaged_gzip_file_is_an_error_and_no_traceback(
         assert capsys.readouterr().err.startswith("ethrex: ")
 
 
+def test_what_comes_before_the_damage_of_a_gzip_file_is_kept(
+    ethrex: Ethrex, blocks: list[bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = gzip.compress(b"".join(blocks))
+    damaged = {"cut": packed[:-1], "wrong sum": packed[:-8] + bytes(8)}
+    for name, data in damaged.items():
+        (tmp_path / f"{name}.rlp.gz").write_bytes(data)
+
+        assert ethrex("import", str(tmp_path / f"{name}.rlp.gz"), datadir=name) == 2
+        assert "import stopped at block 6, 5 blocks imported: the file is damaged: " in capsys.readouterr().err
+        assert ethrex("init", datadir=name) == 0
+        assert capsys.readouterr().out.startswith("block 5 ")
+
+
 def test_a_file_that_promises_a_huge_block_is_not_read_into_memory(
     ethrex: Ethrex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

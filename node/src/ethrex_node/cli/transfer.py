@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, NoReturn, Protocol, cast
 
 import click
 
@@ -26,6 +26,7 @@ LEAST_CHUNK_BYTES: Final = 16 * 1024
 RUN_BLOCKS: Final = 64
 # What may lie between two chunks: the start of one block. The largest block has 10 MiB (EIP-7934); older ones less.
 LEFT_BYTES: Final = 32 * 1024 * 1024
+STEP_BYTES: Final = 16 * 1024  # of a gzipped file at once: what a damaged place may cost of the good before it
 QUIET_SECONDS: Final = 10.0  # between lines of progress where there is no terminal
 BAR: Final = 24
 PARTS: Final = (asked.CHAIN, "blobs", "pool.journal")  # what belongs to a chain in its data folder
@@ -90,8 +91,9 @@ def import_into(native: _native.Chain, file: Path, halted: Callable[[], bool] = 
     """Raises click.ClickException at the first bad block; what came before it is kept, as it is where `halted` says stop."""
     progress = Progress(file.stat().st_size)
     left, size = b"", FIRST_CHUNK_BYTES
-    with file.open("rb") as raw, _reading(file, raw) as source:
-        while chunk := _read(source, file, size, progress):
+    with file.open("rb") as raw:
+        source = _reading(file, raw)
+        while chunk := _read(source, size, native, progress):
             data = left + chunk
             report = native.import_blocks(data)
             left = data[report.consumed :]
@@ -124,15 +126,14 @@ def _next_chunk(size: int, report: _native.ImportReport) -> int:
     return max(LEAST_CHUNK_BYTES, min(wanted, CHUNK_BYTES))
 
 
-def _read(source: IO[bytes], file: Path, size: int, progress: Progress) -> bytes:
+def _read(source: Source, size: int, native: _native.Chain, progress: Progress) -> bytes:
     try:
         return source.read(size)
-    except (EOFError, zlib.error) as error:
-        message = f"{file} is damaged after {progress.blocks + progress.known} blocks: {error}"
-        raise click.ClickException(message) from error
+    except Damaged as error:
+        _stop(native, progress, f"the file is damaged: {error}")
 
 
-def _stop(native: _native.Chain, progress: Progress, why: str) -> None:
+def _stop(native: _native.Chain, progress: Progress, why: str) -> NoReturn:
     """Keep what is good and say where it ends."""
     native.sync()
     progress.end()
@@ -186,8 +187,39 @@ def _unused(chain: Path) -> Iterator[None]:
         yield
 
 
-def _reading(file: Path, raw: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
+class Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Damaged(Exception):
+    """What follows of a gzipped file cannot be unpacked."""
+
+
+class Unpacked:
+    """A gzipped file that gives all that comes before a damaged place, and raises `Damaged` only then."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._stream = gzip.GzipFile(fileobj=raw)
+        self._damage = ""
+
+    def read(self, size: int, /) -> bytes:
+        data = bytearray()
+        while len(data) < size and not self._damage:
+            try:
+                part = self._stream.read1(min(size - len(data), STEP_BYTES))
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                self._damage = str(error)
+                break
+            if not part:
+                break
+            data += part
+        if self._damage and not data:
+            raise Damaged(self._damage)
+        return bytes(data)
+
+
+def _reading(file: Path, raw: IO[bytes]) -> Source:
+    return Unpacked(raw) if file.suffix == ".gz" else raw
 
 
 @contextlib.contextmanager
