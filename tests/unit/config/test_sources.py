@@ -104,6 +104,7 @@ def test_a_wrong_value_is_refused_with_its_origin(name: str, raw: Any, message: 
     [
         ("[http]\nprt = 1\n", "no option 'http.prt'; did you mean http.port?"),
         ("nonsense\n", "is not TOML"),
+        (f"http.port = {'9' * 5000}\n", "is not TOML"),
         ("http = 5\n", "no option 'http'"),
         ('[http]\nport = "x"\n', "http.port in .*: 'x' is not a whole number"),
         ("zzzzzz = 1\n", "no option 'zzzzzz'$"),

@@ -14,12 +14,14 @@ from typing import Any, Final, TypeVar
 
 from ethrex_node.config import errors, options, settings
 from ethrex_node.config.nearest import hint, nearest
+from ethrex_node.config.values import show
 
 T = TypeVar("T")
 
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "off"})
 ALMOST: Final = 0.88
+SHOWN_CHARACTERS: Final = 80
 CONFIG_VARIABLE: Final = "ETHREX_CONFIG"
 
 
@@ -99,12 +101,12 @@ def _from_file(path: Path, known: Known) -> Layer:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise errors.SettingsInvalid(f"config file {path}: {error.strerror}", "config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # its own, no UTF-8, a number of thousands of digits
         raise errors.SettingsInvalid(f"config file {path} is not TOML: {error}", "config") from error
     for name, value in _flatten(content, "", known):
         option = known.get(name)
         if option is None:
-            message = f"config file {path}: no option {name!r}{hint(name, known)}"
+            message = f"config file {path}: no option {show(name)}{hint(name, known)}"
             raise errors.SettingsInvalid(message, name)
         yield option, value, f"{name} in {path}"
 
@@ -129,40 +131,46 @@ def read(option: options.Option, raw: Any, origin: str) -> Any:
         raise errors.SettingsInvalid(f"{origin}: {error}", option.name) from None
     if option.choices and value not in option.choices:
         likely = hint(str(value), option.choices)
-        message = f"{origin}: {value!r} is none of {', '.join(option.choices)}{likely}"
+        message = f"{origin}: {_shown(value)} is none of {', '.join(option.choices)}{likely}"
         raise errors.SettingsInvalid(message, option.name)
     below = option.low is not None and value < option.low
     if below or (option.high is not None and value > option.high):
         bounds = f"at least {option.low:g}" if option.high is None else f"between {option.low:g} and {option.high:g}"
         unit = f" {option.unit}" if option.unit else ""
-        raise errors.SettingsInvalid(f"{origin}: {value} is not {bounds}{unit}", option.name)
+        raise errors.SettingsInvalid(f"{origin}: {_shown(value)} is not {bounds}{unit}", option.name)
     return value
+
+
+def _shown(raw: Any) -> str:
+    """As Python writes it, which is as TOML does but for truths; cut where it is long."""
+    text = show(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else repr(raw)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _text(raw: Any) -> str:
     if not isinstance(raw, str):
-        raise TypeError(f"{raw!r} is not text")
+        raise TypeError(f"{_shown(raw)} is not text")
     return raw
 
 
 def _integer(raw: Any) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int | str):
-        raise TypeError(f"{raw!r} is not a whole number")
+        raise TypeError(f"{_shown(raw)} is not a whole number")
     try:
         return int(raw, 0) if isinstance(raw, str) else raw
     except ValueError:
-        raise ValueError(f"{raw!r} is not a whole number") from None
+        raise ValueError(f"{_shown(raw)} is not a whole number") from None
 
 
 def _decimal(raw: Any) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise TypeError(f"{raw!r} is not a number")
+        raise TypeError(f"{_shown(raw)} is not a number")
     try:
         value = float(raw)
     except (ValueError, OverflowError):
         value = float("nan")
     if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError(f"{raw!r} is not a number")
+        raise ValueError(f"{_shown(raw)} is not a number")
     return value
 
 
@@ -172,20 +180,20 @@ def _truth(raw: Any) -> bool:
     word = raw.lower() if isinstance(raw, str) else raw
     if word in TRUE or word in FALSE:
         return word in TRUE
-    raise ValueError(f"{raw!r} is neither true nor false")
+    raise ValueError(f"{_shown(raw)} is neither true nor false")
 
 
 def _path(raw: Any) -> Path:
     text = str(raw) if isinstance(raw, Path) else _text(raw)
     if not text or "\0" in text:
-        raise ValueError(f"{text!r} is not a path")
+        raise ValueError(f"{_shown(text)} is not a path")
     return Path(text).expanduser()
 
 
 def _list(raw: Any) -> tuple[str, ...]:
     parts = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise TypeError(f"{raw!r} is not a list of texts")
+        raise TypeError(f"{_shown(raw)} is not a list of texts")
     return tuple(part.strip() for part in parts if part.strip())
 
 
