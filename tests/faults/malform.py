@@ -21,6 +21,18 @@ NASTY: Final[tuple[Any, ...]] = (
     {"blockHash": "0x" + "00" * 32, "fromBlock": "0x1"}, {"topics": [[["0x"]]]}, "0x" + "11" * 20, "0x" + "22" * 32,
 )  # fmt: skip
 TYPES: Final = ("none", "HS512", "RS256", "hs256", "", None, 7)
+NO_CLAIMS: Final = (
+    b"",
+    b"[]",
+    b"{}",
+    b"null",
+    b"1",
+    b"{" * 900,
+    b'{"iat":1e999}',
+    b'{"iat":NaN}',
+    b"\xff",
+    b'{"iat":9' + b"9" * 900,
+)
 
 
 def mutated(dice: random.Random, data: bytes) -> bytes:
@@ -135,7 +147,7 @@ def token(dice: random.Random, secret: bytes, now: int) -> str:
     """A JSON Web Token that must not open the door."""
     header: dict[str, Any] = {"alg": "HS256", "typ": "JWT"}
     claims: dict[str, Any] = {"iat": now}
-    match dice.randrange(6):
+    match dice.randrange(9):
         case 0:
             header["alg"] = dice.choice(TYPES)
         case 1:
@@ -146,12 +158,25 @@ def token(dice: random.Random, secret: bytes, now: int) -> str:
             secret = dice.randbytes(dice.choice([0, 31, 32, 64]))
         case 4:
             del claims["iat"]
+        case 5:
+            claims["exp"] = dice.choice([now - 61, 0, -1, "soon", [], -(2**70)])
+        case 6:
+            return _signed(secret, b'{"alg":"HS256"}', dice.choice(NO_CLAIMS))
+        case 7:
+            head = dice.choice([b"", b"[]", b"null", b'{"alg":"none","alg":"HS256"', b"{" * 900, b'"HS256"', b"\xff"])
+            return _signed(secret, head, json.dumps(claims).encode())
         case _:
             good = ".".join([_base64(b"{}"), _base64(b"{}"), _base64(dice.randbytes(32))])
             return dice.choice(["", ".", "..", "a.b.c", good, good + ".x", "é".encode().decode("latin-1"), "=" * 500])
-    body = ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
-    signature = b"" if header["alg"] in ("none", "", None) else hmac.digest(secret, body.encode(), hashlib.sha256)
-    return f"{body}.{_base64(signature)}"
+    parts = [json.dumps(part).encode() for part in (header, claims)]
+    if header["alg"] in ("none", "", None):
+        return ".".join([*map(_base64, parts), ""])
+    return _signed(secret, *parts)
+
+
+def _signed(secret: bytes, header: bytes, claims: bytes) -> str:
+    body = f"{_base64(header)}.{_base64(claims)}"
+    return f"{body}.{_base64(hmac.digest(secret, body.encode(), hashlib.sha256))}"
 
 
 def _base64(data: bytes) -> str:

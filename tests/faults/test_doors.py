@@ -20,8 +20,9 @@ from typing import Any
 
 import psutil
 import pytest
+from unit.dev import blobs
 
-from faults import malform, process, story
+from faults import malfile, malform, process, story
 
 CASES = int(os.environ.get("FAULT_CASES", "12000"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
@@ -57,6 +58,7 @@ class Doors:
         ]
         self.http = urllib.parse.urlsplit(node.urls["JSON-RPC"])
         self.blob = story.signed(story.KEYS[2].key, 0, story.CLOCK, data=bytes(1000))
+        self.carrier = blobs.transaction([blobs.blob(1), blobs.blob(2)])
 
     def json(self, dice: random.Random) -> str:
         body = malform.call(dice, self.methods)
@@ -118,6 +120,14 @@ class Doors:
             return "refused"
         return "taken"
 
+    def blobs(self, dice: random.Random) -> str:
+        """A sidecar that is not the transaction's: never pooled, by whatever of it is wrong."""
+        raw = malfile.blobs(dice, self.carrier)
+        with pytest.raises(process.Refused) as refused:
+            self.node.ask("eth_sendRawTransaction", "0x" + raw.hex())
+        assert str(INTERNAL_ERROR) not in str(refused.value), refused.value
+        return "refused"
+
     def _talk(
         self, data: bytes, door: urllib.parse.SplitResult | None = None, *, hello: bytes = b"", last: bool = False
     ) -> bytes:
@@ -176,6 +186,7 @@ def test_malformed_input_at_every_door(
         ("jwt", doors.token, 0.1),
         ("payload", doors.payload, 0.1),
         ("transaction", doors.transaction, 0.1),
+        ("blobs", doors.blobs, 0.02),
     ]
     dice = random.Random(SEED)
     outcomes: dict[str, Counter[str]] = {name: Counter() for name, _, _ in shares}

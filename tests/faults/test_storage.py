@@ -166,7 +166,7 @@ def test_a_newer_schema_is_refused(filled: Path, genesis: Path, told: story.Stor
         with lmdb.open(str(filled / "chain"), map_size=1 << 30, max_dbs=64) as environment:
             table = environment.open_db(b"meta", create=False)
             with environment.begin(write=True, db=table) as txn:
-                held: bytes = txn.get(b"schema")
+                held: bytes = txn.get(b"schema", b"")
                 txn.put(b"schema", schema or held[:-4] + NEWER)
         return held
 
