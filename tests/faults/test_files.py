@@ -20,7 +20,7 @@ import pytest
 
 from faults import commander, disk, malfile, story
 
-CASES = int(os.environ.get("FAULT_FILES", "400"))
+CASES = int(os.environ.get("FAULT_FILES", "200"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 BLOCKS = 12
 GROWTH_BYTES = 96 << 20
