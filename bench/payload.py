@@ -80,6 +80,7 @@ class Sealed:
     """A chain of blocks with so many transfers, and the batch that comes before them."""
 
     chain: _native.Chain
+    genesis: bytes
     previous: bytes
     block_bytes: int
     touched: Touched
@@ -94,7 +95,7 @@ class Sealed:
         chain = _native.Chain(folder / "chain", given, durable=False, map_size=1 << 32)
         sizes = [seal(chain, kind, keys, transfers[at : at + PER_BLOCK[kind]]) for at in steps]
         previous = _native.genesis_batch(given, l1_chain_id=1, proposer=b"\x05" * 20, salt=bytes(32))
-        return cls(chain, previous, sum(sizes), Touched.of(kind, transfers, senders, len(steps)))
+        return cls(chain, given, previous, sum(sizes), Touched.of(kind, transfers, senders, len(steps)))
 
 
 @dataclass(frozen=True, slots=True)

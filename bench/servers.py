@@ -119,7 +119,7 @@ def ours(folder: Path, genesis: Path, *flags: str, core: int | None = SERVER_COR
     with _process(command, core, ready="^peers") as (pid, lines):
         urls = {line.split()[0]: line.split()[-1] for line in lines if line}
         secret = jwt.load_secret(folder / "jwt.hex")
-        yield Server(urls["JSON-RPC"], pid, urls["Engine"], urls["metrics"], secret)
+        yield Server(urls["JSON-RPC"], pid, urls.get("Engine", ""), urls["metrics"], secret)
 
 
 @contextmanager

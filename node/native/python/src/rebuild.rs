@@ -40,8 +40,8 @@ impl RebuiltState {
         let batch = decode_batch(statement)?;
         let hashed = blobs.iter().map(|(name, blob)| Ok((hash(name, "versioned hash")?, &blob[..])));
         let blobs = hashed.collect::<PyResult<Vec<_>>>()?;
-        let leaves =
-            py.detach(|| self.0.take(batch, &blobs)).map_err(|error| ProgramRefused::new_err(error.to_string()))?;
+        let taken = py.detach(|| self.0.take(batch, &blobs).map_err(|error| error.to_string()));
+        let leaves = taken.map_err(ProgramRefused::new_err)?;
         Ok(leaves.iter().map(|leaf| py_bytes(py, &leaf.0)).collect())
     }
 
