@@ -132,7 +132,7 @@ async def test_nonsense_is_counted_and_the_others_are_heard(
     assert asking.endpoints[0].failures >= 1
 
 
-async def test_a_node_that_does_not_answer_costs_its_time_limit(nodes: list[Proxy], asking: L1Client) -> None:
+async def test_a_node_that_hangs_is_left_behind_and_counted(nodes: list[Proxy], asking: L1Client) -> None:
     nodes[0].silent = {"eth_getBlockByNumber"}
 
     await asking.head()

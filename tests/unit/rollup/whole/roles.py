@@ -153,8 +153,13 @@ def deploy(folder: Path, l1_url: str, chains: Sequence[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def chain(folder: Path, l1_url: str, chain_id: int, keys: Keys, *flags: str) -> Iterator[Chain]:
-    """Sequencer (with these flags) and prover of a chain that `deploy` has written into `folder`."""
+def chain(
+    folder: Path, l1_url: str, chain_id: int, keys: Keys, *flags: str, through: Sequence[str] = ()
+) -> Iterator[Chain]:
+    """
+    Sequencer (with these flags) and prover of a chain that `deploy` has written into `folder`. `through`: URLs that the
+    sequencer asks instead of the L1's.
+    """
     port, coordinator = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     file = folder / "deployment" / f"{chain_id}.json"
@@ -167,7 +172,8 @@ def chain(folder: Path, l1_url: str, chain_id: int, keys: Keys, *flags: str) -> 
         "sequencer",
         [
             *("ethrex", "l2", "sequencer", "--deployment", str(file), "--datadir", str(home / "data")),
-            *("--http.port", str(port), "--http.api", "eth,ethrex,txpool", "--eth.rpc-url", l1_url),
+            *("--http.port", str(port), "--http.api", "eth,ethrex,txpool"),
+            *("--eth.rpc-url", ",".join(through or [l1_url])),
             *("--watcher.tag", "latest", "--watcher.watch-interval", "0.2", "--eth.patience", "3"),
             *("--block-producer.block-time", "0.2", "--committer.commit-time", "1"),
             *("--committer.key", "env:COMMITTER", "--settler.key", "env:SETTLER"),

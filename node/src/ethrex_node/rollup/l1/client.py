@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiohttp
 from prometheus_client.core import Metric
@@ -26,6 +26,8 @@ from ethrex_node.rollup.l1.endpoint import Endpoint
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+GRACE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,9 @@ class L1Client:
 
         A chain that has no safe or finalized block yet (nodes answer null, or an error) is so up to its block 0.
         """
-        outcomes = await self._outcomes("eth_getBlockByNumber", (tag, False), _maybe_block)
+        outcomes = await self._outcomes(
+            "eth_getBlockByNumber", (tag, False), _maybe_block, enough=self._enough_answered
+        )
         heights = {}
         for endpoint in self.endpoints:
             found = outcomes[endpoint.name]
@@ -248,21 +252,46 @@ class L1Client:
         Raises the `CallFailed` of those who refuse it, `Unreachable` where none answers: it may have arrived even so.
         """
         outcomes = await self._outcomes(
-            "eth_sendRawTransaction", (_hex(raw),), lambda value: answers.data(value, "hash", 32)
+            "eth_sendRawTransaction",
+            (_hex(raw),),
+            lambda value: answers.data(value, "hash", 32),
+            enough=lambda found: any(map(_is_taken, found.values())),
         )
         refused = [one for one in outcomes.values() if isinstance(one, errors.CallFailed)]
-        if any(isinstance(one, bytes | errors.AlreadyKnown) for one in outcomes.values()):
+        if any(map(_is_taken, outcomes.values())):
             return
         raise refused[0] if refused else errors.Unreachable("all L1 nodes", "no answer to eth_sendRawTransaction")
 
     # how
 
     async def _outcomes(
-        self, method: str, params: Sequence[Any], parse: Callable[[Any], T], among: Sequence[Endpoint] | None = None
+        self,
+        method: str,
+        params: Sequence[Any],
+        parse: Callable[[Any], T],
+        among: Sequence[Endpoint] | None = None,
+        enough: Callable[[Mapping[str, T | errors.L1Error]], bool] = lambda _: False,
     ) -> dict[str, T | errors.L1Error]:
+        """
+        By the name of the node, for every node that was asked.
+
+        Once what came is `enough` the others have `GRACE_SECONDS` left: one that hangs shall not slow every question down.
+        """
         chosen = self.endpoints if among is None else among
-        found = await asyncio.gather(*(_outcome(endpoint, method, params, parse) for endpoint in chosen))
-        return dict(zip((endpoint.name for endpoint in chosen), found, strict=True))
+        tasks = {asyncio.create_task(_outcome(endpoint, method, params, parse)): endpoint for endpoint in chosen}
+        found: dict[str, T | errors.L1Error] = {}
+        left, patience = set(tasks), None
+        try:
+            while left:
+                done, left = await asyncio.wait(left, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+                found |= {tasks[one].name: one.result() for one in done}
+                patience = GRACE_SECONDS if enough(found) else None
+        finally:
+            for one in left:
+                one.cancel()
+        return found | {tasks[one].name: _late(tasks[one], method) for one in left}
 
     async def _ask_all(self, method: str, params: Sequence[Any], parse: Callable[[Any], T]) -> dict[str, T]:
         outcomes = await self._outcomes(method, params, parse)
@@ -273,7 +302,8 @@ class L1Client:
     ) -> T:
         """Asked of the nodes that have block `number`."""
         able = [endpoint for endpoint in self.endpoints if endpoint.height >= number]
-        outcomes = await self._outcomes(method, params, parse, able)
+        outcomes: dict[str, T | errors.L1Error]
+        outcomes = await self._outcomes(method, params, parse, able, self._is_decided)
         given = {name: one for name, one in outcomes.items() if not isinstance(one, errors.L1Error)}
         failed = [one for one in outcomes.values() if isinstance(one, errors.CallFailed)]
         if not given and len(failed) >= self.needed:
@@ -285,6 +315,17 @@ class L1Client:
             raise
         self._note(question, verdict.dissenting)
         return verdict.value
+
+    def _enough_answered(self, found: Mapping[str, Any]) -> bool:
+        return sum(not isinstance(one, errors.Unreachable | errors.Malformed) for one in found.values()) >= self.needed
+
+    def _is_decided(self, found: Mapping[str, Any]) -> bool:
+        given = {name: one for name, one in found.items() if not isinstance(one, errors.L1Error)}
+        try:
+            agreement.decide("", given, self.needed)
+        except errors.Disagreement:
+            return False
+        return True
 
     def _note(self, question: str, dissenting: Sequence[str]) -> None:
         for endpoint in self.endpoints:
@@ -331,6 +372,16 @@ def _tell_apart(endpoints: Sequence[Endpoint]) -> None:
         seen[endpoint.name] += 1
         if seen[endpoint.name] > 1:
             endpoint.name += f"#{seen[endpoint.name]}"
+
+
+def _is_taken(outcome: bytes | errors.L1Error) -> bool:
+    return isinstance(outcome, bytes | errors.AlreadyKnown)
+
+
+def _late(endpoint: Endpoint, method: str) -> errors.Unreachable:
+    endpoint.failures += 1
+    endpoint.is_failing = True
+    return errors.Unreachable(endpoint.name, f"no answer to {method} in time, others had enough to say")
 
 
 async def _outcome(

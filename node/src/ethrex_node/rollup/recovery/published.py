@@ -73,5 +73,7 @@ async def _read(
     statement = abi.encode([contracts.BATCH], [batch])
     if contracts.hash_of(statement) != contracts.BATCH_COMMITTED.read(log)["batchHash"]:
         raise RecoveryError(f"batch {number}: what was sent is not what L1 took")
+    if not openings:
+        raise RecoveryError(f"batch {number} published no blob: the data of a validium is with its committee")
     hashes = tuple(opening[0] for opening in openings)
     return Published(number, statement, hashes, log.block_number, block.timestamp, is_verified)
