@@ -17,6 +17,7 @@ from ethrex_node.dev import accounts
 from ethrex_node.rollup.deploy import create2
 from ethrex_node.rollup.l1 import abi
 from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.recovery.escape import ESCAPE_COIN, ESCAPE_TOKEN, L1_ADDRESS_SLOT
 from ethrex_node.rollup.settlement import contracts
 from ethrex_node.rollup.store.schema import Batch
 from unit.rollup import l1_process
@@ -29,15 +30,10 @@ ETHER: Final = 10**18
 HOLDER: Final = accounts.derive()[5].address
 TAKEOVER_DELAY_SECONDS: Final = 7 * 24 * 3600
 TOKENS: Final = 1_000
-L1_ADDRESS_SLOT: Final = f"0x{5:064x}"
 
 APPROVE: Final = abi.Function("approve(address,uint256)")
 DEPOSIT_ERC20: Final = abi.Function("depositERC20(uint256,address,address,address,uint256)")
 FREEZE: Final = abi.Function("freeze(uint256)")
-ESCAPE_COIN: Final = abi.Function(f"escapeCoin(uint256,{contracts.BATCH},(address,address,bytes[]))")
-ESCAPE_TOKEN: Final = abi.Function(
-    f"escapeToken(uint256,{contracts.BATCH},(address,address,bytes[]),(address,address,bytes[],bytes[],bytes[]))"
-)
 
 
 @pytest.fixture

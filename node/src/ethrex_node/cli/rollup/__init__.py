@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ OURS = (
     AmountInvalid,
     WalletError,
 )
+
+Command = Callable[..., None]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -79,28 +82,31 @@ for _command in users.COMMANDS:
     l2.add_command(_command)
 
 
-_RECOVERY = (
-    click.option(
-        "--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the chain"
-    ),
+_FROM_L1 = (
+    click.option("--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the chain"),
     click.option(
         "--eth-rpc-url", "urls", multiple=True, default=("http://127.0.0.1:8545",), show_default=True,
         help="JSON-RPC URL of an L1 node; several have to agree",
     ),
-    click.option("--beacon", help="URL of a Beacon API that has the blobs"),
-    click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps"),
     click.option("--json", "as_json", is_flag=True, help="one JSON object"),
 )  # fmt: skip
+_BLOBS = (
+    click.option("--beacon", help="URL of a Beacon API that has the blobs"),
+    click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps"),
+)
 
 
-def _recovery(command: Any) -> Any:
-    for option in reversed(_RECOVERY):
-        command = option(command)
-    return command
+def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 @l2.command("archive-blobs")
-@_recovery
+@_with(*_FROM_L1, *_BLOBS)
 @click.option("--every", type=click.FloatRange(0.1), help="look again after so long, until stopped [seconds]")
 def archive_blobs(every: float | None, **given: Any) -> None:
     """Keep the blobs of every batch on L1, which a Beacon API forgets after some 18 days."""
@@ -108,7 +114,7 @@ def archive_blobs(every: float | None, **given: Any) -> None:
 
 
 @l2.command()
-@_recovery
+@_with(*_FROM_L1, *_BLOBS)
 @click.option("--out", type=FOLDER, required=True, help="folder for state.json and claims.json")
 @click.option(
     "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
@@ -118,6 +124,20 @@ def reconstruct(out: Path, verified: bool, **given: Any) -> None:
     recovering.run(
         recovering.Wish(**given),
         lambda wish, sources: recovering.reconstruct(wish, sources, out, only_verified=verified),
+    )
+
+
+@l2.command()
+@_with(*_FROM_L1)
+@click.option("--key", envvar="ETHREX_KEY", required=True, help=users.KEY_HELP)
+@click.option(
+    "--state-url", required=True, help="JSON-RPC URL of a node that has the last verified state: see `reconstruct`"
+)
+@click.option("--token-l2", type=users.ADDRESS, help="a token of the bridge (default: the coin)")
+def escape(key: str, state_url: str, token_l2: bytes | None, **given: Any) -> None:
+    """After a freeze: take on L1 what an account held in the last verified state, once for the coin and each token."""
+    recovering.run(
+        recovering.Wish(**given), lambda wish, sources: recovering.escape(wish, sources, key, state_url, token_l2)
     )
 
 

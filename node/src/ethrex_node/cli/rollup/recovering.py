@@ -1,4 +1,4 @@
-"""``ethrex l2 archive-blobs`` and ``ethrex l2 reconstruct``: a rollup without its sequencer."""
+"""``ethrex l2 archive-blobs``, ``reconstruct`` and ``escape``: a rollup without its sequencer."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 import click
 
 from ethrex_node.config import genesis
 from ethrex_node.rollup import deploy
+from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
+from ethrex_node.rollup.l1.endpoint import Endpoint
+from ethrex_node.rollup.recovery import escape as escapes
 from ethrex_node.rollup.recovery import published, rebuild
 from ethrex_node.rollup.recovery.archive import Archive
 from ethrex_node.rollup.recovery.blobs import BeaconApi, Source
 from ethrex_node.rollup.recovery.published import Published
+from ethrex_node.rollup.wallet.account import Account
+
+TIMEOUT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
+    """`beacon` or `archive`: where the blobs are, for commands that need them."""
+
     deployment: Path
     urls: tuple[str, ...]
-    beacon: str | None
-    archive: Path | None
     as_json: bool
+    beacon: str | None = None
+    archive: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,27 @@ async def reconstruct(wish: Wish, sources: Sources, out: Path, *, only_verified:
     _write(out, "state.json", recovered.state)
     _write(out, "claims.json", json.dumps(claims, indent=2).encode())
     _tell(wish, wanted, len(claims), out)
+
+
+async def escape(wish: Wish, sources: Sources, key: str, state_url: str, token_l2: bytes | None) -> None:
+    """Take on L1 what the key's account held in the last verified state of a frozen rollup."""
+    addresses = sources.deployment.addresses
+    verified = [one for one in await published.find(sources.client, addresses) if one.is_verified]
+    if not verified:
+        raise click.ClickException("no batch was verified: what was deposited comes back as a refund")
+    signer = await signers.open_signer(key, sources.client.chain_id, sources.session)
+    state = Endpoint(state_url, sources.session, TIMEOUT_SECONDS)
+    last, owner = verified[-1], signer.address
+    if token_l2 is None:
+        wanted = await escapes.coin(state, addresses.chain_id, last, owner)
+    else:
+        wanted = await escapes.token(state, addresses.chain_id, last, owner, token_l2)
+    receipt = await Account("L1", sources.client.endpoints[0], signer).send(addresses.bridge, wanted.data)
+    facts = {"l1_transaction": receipt["transactionHash"], "amount": str(wanted.amount), "batch_number": last.number}
+    if wish.as_json:
+        print(json.dumps(facts))
+    else:
+        print(f"{wanted.amount} taken out of the state after batch {last.number}: {facts['l1_transaction']}")
 
 
 def _source(wish: Wish, sources: Sources) -> Source:
