@@ -273,7 +273,7 @@ class L1Client:
         enough: Callable[[Mapping[str, T | errors.L1Error]], bool] = lambda _: False,
     ) -> dict[str, T | errors.L1Error]:
         """
-        By the name of the node, for every node that was asked.
+        By the name of the node, for every node that was asked, in their order.
 
         Once what came is `enough` the others have `GRACE_SECONDS` left: one that hangs shall not slow every question down.
         """
@@ -291,7 +291,8 @@ class L1Client:
         finally:
             for one in left:
                 one.cancel()
-        return found | {tasks[one].name: _late(tasks[one], method) for one in left}
+        found |= {tasks[one].name: _late(tasks[one], method) for one in left}
+        return {endpoint.name: found[endpoint.name] for endpoint in chosen}
 
     async def _ask_all(self, method: str, params: Sequence[Any], parse: Callable[[Any], T]) -> dict[str, T]:
         outcomes = await self._outcomes(method, params, parse)
