@@ -31,7 +31,7 @@ test-python:
 	@echo "== conformance sample"
 	@$(PYTHON) scripts/play_suites.py
 
-faults: setup ## the whole count of kills, power cuts and malformed input over the real process (15 minutes)
+faults: setup ## the whole count of kills, power cuts and malformed input over the real process (half an hour)
 	@FAULT_KILLS=110 FAULT_CUTS=150 FAULT_ROLLUP_KILLS=110 FAULT_IMPORT_KILLS=40 FAULT_FILES=4000 $(PYTHON) -m pytest --quiet tests/faults
 	@export DECODER_CASES=1000000; $(CARGO) test --release --locked --quiet --workspace --exclude ethrex-node-native --test decoders
 

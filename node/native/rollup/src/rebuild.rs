@@ -88,11 +88,6 @@ impl Rebuilt {
             None => Ok(()),
         }
     }
-
-    /// The root of the state, anew.
-    pub fn root(&mut self) -> B256 {
-        self.state.root()
-    }
 }
 
 #[cfg(test)]
@@ -156,7 +151,7 @@ mod tests {
         let messages = rebuilt.take(batch, &borrowed(&blobs)).unwrap();
 
         assert_eq!(messages, [B256::repeat_byte(9)]);
-        assert_eq!(rebuilt.root(), batch.new_state_root);
+        assert_eq!(rebuilt.state.root(), batch.new_state_root);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_a_promise_counts_until_it_is_paid_or_void_and_over_a_restart(tmp_path: 
     mine, today, ever = Scope("account", DAY, USER_ADDRESS), Scope("day", DAY), Scope("all")
     store = Store.open(tmp_path, TABLES)
     for one in (row(0, 100, USER_ADDRESS), row(1, 100, USER_ADDRESS), row(2, 100, STRANGER)):
-        store.write_now(lambda txn, one=one: ledger.promise(txn, one))  # type: ignore[misc]
+        store.write_now(functools.partial(ledger.promise, row=one))
     store.close()
 
     store = Store.open(tmp_path, TABLES)

@@ -20,9 +20,11 @@ from typing import Any, Final
 from ethrex_node import _native
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1.abi import Function
+from ethrex_node.rollup.l1.fees import Fees
 from ethrex_node.rollup.l1.transaction import Signed, Transaction
 
 LIMIT_SECONDS: Final = 120.0
+GWEI: Final = 10**9
 OWNER: Final = accounts.derive()[0]
 TOKEN: Final = "k" * 32
 STATUS: Final = Function("chainStatus(uint256)", "((uint64,uint64,uint64,bool,uint8,address,address,bytes32))")
@@ -93,6 +95,15 @@ def text(address: bytes) -> str:
 
 def signed(transaction: Transaction, key: bytes) -> Signed:
     return transaction.signed(_native.sign_hash(key, _native.keccak256(transaction.preimage)))
+
+
+def pay(url: str, chain_id: int, sender: accounts.DevAccount, nonce: int) -> str:
+    """A wei to somebody on a rollup, once its node answers. Gives the transaction's hash."""
+    transaction = Transaction(
+        chain_id=chain_id, nonce=nonce, to=b"\xab" * 20, gas_limit=100_000, fees=Fees(50 * GWEI, GWEI), value_wei=1
+    )
+    sent: str = patiently(url, "eth_sendRawTransaction", "0x" + signed(transaction, sender.key).raw.hex())
+    return sent
 
 
 @dataclass(frozen=True)

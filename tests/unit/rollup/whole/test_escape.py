@@ -1,6 +1,6 @@
 """
 The escape hatch: a rollup whose sequencer is gone is frozen on L1, and what accounts held there is claimed with the proofs
-that the node itself gives (`eth_getProof`), against the last state that L1 has verified.
+that the node itself gives (`eth_getProof`), as `ethrex l2 escape` shows them, against the last state that L1 has verified.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from ethrex_node import _native
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.deploy import create2
 from ethrex_node.rollup.l1 import abi
 from ethrex_node.rollup.l1.client import L1Client
-from ethrex_node.rollup.recovery.escape import ESCAPE_COIN, ESCAPE_TOKEN, L1_ADDRESS_SLOT
-from ethrex_node.rollup.settlement import contracts
+from ethrex_node.rollup.recovery import escape
+from ethrex_node.rollup.recovery.published import Published, RecoveryError
 from ethrex_node.rollup.store.schema import Batch
 from unit.rollup import l1_process
 from unit.rollup.rollups import CHAIN_ID
@@ -42,15 +41,18 @@ def l1() -> Iterator[l1_process.L1]:
         yield running
 
 
-def proof_of(rollup: Rollup, account: bytes, *slots: str) -> Any:
-    call = {"jsonrpc": "2.0", "id": 1, "method": "eth_getProof", "params": [text(account), slots, "latest"]}
-    answer = rollup.native.reader().answer(orjson.dumps(call))
-    assert answer is not None
-    return orjson.loads(answer[1])["result"]
+class State:
+    """The rollup's own node as the commands ask one."""
 
+    name = "the rollup"
 
-def nodes(listed: list[str]) -> list[bytes]:
-    return [bytes.fromhex(node[2:]) for node in listed]
+    def __init__(self, rollup: Rollup) -> None:
+        self._reader = rollup.native.reader()
+
+    async def call(self, method: str, *params: Any) -> Any:
+        answer = self._reader.answer(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+        assert answer is not None
+        return orjson.loads(answer[1])["result"]
 
 
 async def verified(rollup: Rollup, deployment: Deployment, folder: Path) -> Batch:
@@ -89,10 +91,12 @@ async def test_after_a_freeze_a_holder_takes_coin_and_tokens(
         await rollup.watcher.step()
         await rollup.sequencer.step()
         batch = await verified(rollup, deployment, tmp_path)
-        balance_slot = text(_balance_slot(HOLDER))
-        holder = proof_of(rollup, HOLDER)
-        token = proof_of(rollup, token_l2.address, L1_ADDRESS_SLOT, balance_slot)
-        assert int(token["storageProof"][1]["value"], 16) == TOKENS
+        last = Published(batch.number, batch.statement, (), 0, is_verified=True)
+        coin = await escape.coin(State(rollup), CHAIN_ID, last, HOLDER)
+        token = await escape.token(State(rollup), CHAIN_ID, last, HOLDER, token_l2.address)
+        with pytest.raises(RecoveryError, match="held nothing"):
+            await escape.token(State(rollup), CHAIN_ID, last, bytes(20), token_l2.address)
+    assert (coin.amount, token.amount) == (3 * ETHER, TOKENS)
 
     # Nobody takes what is queued any more: the chain is frozen.
     deployment.deposit(HOLDER, 1)
@@ -100,24 +104,13 @@ async def test_after_a_freeze_a_holder_takes_coin_and_tokens(
     send(l1, OWNER.address, deployment.addresses.proposer, FREEZE.call(CHAIN_ID))
     assert deployment.status().is_frozen
 
-    last = contracts.batch_tuple(batch.statement)
-    zero = text(bytes(20))
     before = l1.balance(HOLDER)
-    coin = ESCAPE_COIN.call(CHAIN_ID, last, (text(HOLDER), zero, nodes(holder["accountProof"])))
-    receipt = send(l1, HOLDER, bridge, coin)
+    receipt = send(l1, HOLDER, bridge, coin.data)
     paid = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
     assert l1.balance(HOLDER) - before == 3 * ETHER - paid
 
-    named, held = (nodes(slot["proof"]) for slot in token["storageProof"])
-    shown = (*pair, nodes(token["accountProof"]), named, held)
-    escape = ESCAPE_TOKEN.call(CHAIN_ID, last, (text(HOLDER), zero, []), shown)
-    send(l1, HOLDER, bridge, escape)
+    send(l1, HOLDER, bridge, token.data)
     assert tokens.balance(l1.ask, text(token_l1), text(HOLDER)) == TOKENS
     with pytest.raises(AssertionError):
-        send(l1, HOLDER, bridge, escape)
+        send(l1, HOLDER, bridge, token.data)
     assert tokens.balance(l1.ask, text(token_l1), text(HOLDER)) == TOKENS
-
-
-def _balance_slot(holder: bytes) -> bytes:
-    """Of the mapping at slot 0 (`ERC20L2`)."""
-    return _native.keccak256(holder.rjust(32, b"\0") + bytes(32))

@@ -19,11 +19,10 @@ from ethrex_node.rollup.l1.transaction import Transaction
 from ethrex_node.rollup.wallet import bridge
 from unit.rollup.whole import roles
 from unit.rollup.whole.processes import COMMAND, LIMIT_SECONDS, answered, ethrex_at, until
-from unit.rollup.whole.roles import patiently, text
+from unit.rollup.whole.roles import GWEI, patiently, text
 
 CHAIN_ID: Final = 4_346
 L1_CHAIN_ID: Final = 31337
-GWEI: Final = 10**9
 ETHER: Final = 10**18
 HELD: Final = 3 * ETHER
 COMMITTER, SETTLER, PROVER = accounts.derive()[1:4]

@@ -10,24 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from ethrex_node.dev import accounts
-from ethrex_node.rollup.l1.fees import Fees
-from ethrex_node.rollup.l1.transaction import Transaction
 from unit.rollup.whole import roles
 from unit.rollup.whole.roles import LIMIT_SECONDS, patiently, text
 
 CHAIN_ID: Final = 4_344
-GWEI: Final = 10**9
 COMMITTER, SETTLER, PROVER, USER = accounts.derive()[1:5]
 MOST_BLOBS: Final = 2
 
 
 def pay(chain: roles.Chain, nonce: int) -> str:
-    transaction = Transaction(
-        chain_id=CHAIN_ID, nonce=nonce, to=b"\xab" * 20, gas_limit=100_000, fees=Fees(50 * GWEI, GWEI), value_wei=1
-    )
-    raw = roles.signed(transaction, USER.key).raw
-    sent: str = patiently(chain.url, "eth_sendRawTransaction", "0x" + raw.hex())
-    return sent
+    return roles.pay(chain.url, CHAIN_ID, USER, nonce)
 
 
 def pay_again(chain: roles.Chain, nonce: int) -> bool:

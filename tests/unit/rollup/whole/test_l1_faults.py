@@ -19,11 +19,10 @@ from ethrex_node.rollup.l1.transaction import Transaction
 from ethrex_node.rollup.settlement import contracts
 from unit.rollup.l1_proxy import proxies
 from unit.rollup.whole import roles
-from unit.rollup.whole.roles import LIMIT_SECONDS, patiently, text
+from unit.rollup.whole.roles import GWEI, LIMIT_SECONDS, patiently, text
 
 CHAIN_ID: Final = 4_345
 L1_CHAIN_ID: Final = 31337
-GWEI: Final = 10**9
 COMMITTER, SETTLER, PROVER, USER = accounts.derive()[1:5]
 KEYS: Final = roles.Keys(COMMITTER, SETTLER, PROVER)
 PLAN: Final = {
@@ -60,11 +59,7 @@ class Traffic:
         self._nonce = 0
 
     def pay(self) -> None:
-        transaction = Transaction(
-            chain_id=CHAIN_ID, nonce=self._nonce, to=b"\xab" * 20, gas_limit=100_000,
-            fees=Fees(50 * GWEI, GWEI), value_wei=1,
-        )  # fmt: skip
-        patiently(self._chain.url, "eth_sendRawTransaction", "0x" + roles.signed(transaction, USER.key).raw.hex())
+        roles.pay(self._chain.url, CHAIN_ID, USER, self._nonce)
         self._nonce += 1
 
     def until(self, is_so: Callable[[], bool]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from bench import servers
 from ethrex_node import _native
 from ethrex_node.dev import accounts
-from unit.rollup.whole import processes
+from unit.rollup.whole import processes, roles
 from unit.rollup.whole.deployment import text
 from unit.rollup.whole.processes import CHAIN_ID, COMMAND, LIMIT_SECONDS, Running, answer, until
 
@@ -32,9 +32,14 @@ class Settled:
     balance: int
 
     def recover(self, command: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        line = self.line(command, *words)
+        return subprocess.run(line, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+
+    def line(self, command: str, *words: str | Path) -> list[str]:
         given = ("--deployment", self.running.folder / "deployment" / f"{CHAIN_ID}.json")
-        line = [COMMAND, "l2", command, *given, "--eth-rpc-url", self.running.said["L1"], "--json", *words]
-        return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+        return list(
+            map(str, [COMMAND, "l2", command, *given, "--eth-rpc-url", self.running.said["L1"], "--json", *words])
+        )
 
     @property
     def beacon(self) -> tuple[str, str]:
@@ -130,6 +135,18 @@ def test_a_harmed_archive_is_refused(settled: Settled, archive: Path, tmp_path: 
     assert said[harm] in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_an_archive_goes_on_when_the_blobs_are_away(settled: Settled, tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{roles.free_port()}"
+    words: tuple[str | Path, ...] = ("--beacon", nobody, "--archive", tmp_path / "blobs", "--every", "0.1")
+    with subprocess.Popen(settled.line("archive-blobs", *words), stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        said = [running.stderr.readline() for _ in range(3)]
+        running.terminate()
+
+    assert all("again in 0.1 s" in line for line in said)
+    assert settled.recover("archive-blobs", *words[:-2]).returncode == 2
 
 
 def test_what_is_asked_wrongly_is_refused(settled: Settled, tmp_path: Path) -> None:

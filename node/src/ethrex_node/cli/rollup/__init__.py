@@ -41,6 +41,12 @@ Command = Callable[..., None]
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
+_l1_urls = click.option(
+    "--eth-rpc-url", "urls", multiple=True, default=("http://127.0.0.1:8545",), show_default=True,
+    help="JSON-RPC URL of an L1 node; several have to agree",
+)  # fmt: skip
+_json = click.option("--json", "as_json", is_flag=True, help="one JSON object")
+
 
 @click.group(cls=flags.Forgiving)
 def l2() -> None:
@@ -49,10 +55,7 @@ def l2() -> None:
 
 @l2.command()
 @click.option("--plan", type=FILE, required=True, help="what shall be there: a JSON or TOML file")
-@click.option(
-    "--eth-rpc-url", "urls", multiple=True, default=("http://127.0.0.1:8545",), show_default=True,
-    help="JSON-RPC URL of an L1 node; several have to agree",
-)  # fmt: skip
+@_l1_urls
 @click.option(
     "--key", help="the owner's: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY; never a key"
 )
@@ -64,7 +67,7 @@ def l2() -> None:
     help="folder for a file and a genesis each chain",
 )
 @click.option("--dry-run", is_flag=True, help="only say what is left, where the contracts will be and what it costs")
-@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+@_json
 def deploy(plan: Path, urls: tuple[str, ...], key: str | None, out: Path, dry_run: bool, as_json: bool) -> None:
     """Bring the contracts on L1 to what a plan says. Run it again at any time: what is there is kept."""
     deploying.run(deploying.Wish(plan, urls, key, out, dry_run, as_json))
@@ -82,53 +85,44 @@ for _command in users.COMMANDS:
     l2.add_command(_command)
 
 
-_FROM_L1 = (
-    click.option("--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the chain"),
-    click.option(
-        "--eth-rpc-url", "urls", multiple=True, default=("http://127.0.0.1:8545",), show_default=True,
-        help="JSON-RPC URL of an L1 node; several have to agree",
-    ),
-    click.option("--json", "as_json", is_flag=True, help="one JSON object"),
-)  # fmt: skip
-_BLOBS = (
-    click.option("--beacon", help="URL of a Beacon API that has the blobs"),
-    click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps"),
-)
-
-
-def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def decorated(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorated
+def _from_l1(command: Command) -> Command:
+    """The options of a `recovering.Wish`."""
+    deployment = click.option(
+        "--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the chain"
+    )
+    return deployment(_l1_urls(_json(command)))
 
 
 @l2.command("archive-blobs")
-@_with(*_FROM_L1, *_BLOBS)
+@_from_l1
+@click.option("--beacon", required=True, help="URL of a Beacon API that has the blobs")
+@click.option("--archive", type=FOLDER, required=True, help="folder that keeps them")
 @click.option("--every", type=click.FloatRange(0.1), help="look again after so long, until stopped [seconds]")
-def archive_blobs(every: float | None, **given: Any) -> None:
+def archive_blobs(beacon: str, archive: Path, every: float | None, **given: Any) -> None:
     """Keep the blobs of every batch on L1, which a Beacon API forgets after some 18 days."""
-    recovering.run(recovering.Wish(**given), lambda wish, sources: recovering.archive(wish, sources, every))
-
-
-@l2.command()
-@_with(*_FROM_L1, *_BLOBS)
-@click.option("--out", type=FOLDER, required=True, help="folder for state.json and claims.json")
-@click.option(
-    "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
-)
-def reconstruct(out: Path, verified: bool, **given: Any) -> None:
-    """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
     recovering.run(
-        recovering.Wish(**given),
-        lambda wish, sources: recovering.reconstruct(wish, sources, out, only_verified=verified),
+        recovering.Wish(**given), lambda wish, sources: recovering.archive(wish, sources, beacon, archive, every)
     )
 
 
 @l2.command()
-@_with(*_FROM_L1)
+@_from_l1
+@click.option("--beacon", help="URL of a Beacon API that has the blobs")
+@click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps")
+@click.option("--out", type=FOLDER, required=True, help="folder for state.json and claims.json")
+@click.option(
+    "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
+)
+def reconstruct(beacon: str | None, archive: Path | None, out: Path, verified: bool, **given: Any) -> None:
+    """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
+    recovering.run(
+        recovering.Wish(**given),
+        lambda wish, sources: recovering.reconstruct(wish, sources, beacon, archive, out, only_verified=verified),
+    )
+
+
+@l2.command()
+@_from_l1
 @click.option("--key", envvar="ETHREX_KEY", required=True, help=users.KEY_HELP)
 @click.option(
     "--state-url", required=True, help="JSON-RPC URL of a node that has the last verified state: see `reconstruct`"

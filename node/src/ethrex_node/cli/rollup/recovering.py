@@ -20,11 +20,12 @@ from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
 from ethrex_node.rollup.l1.endpoint import Endpoint
+from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.recovery import escape as escapes
 from ethrex_node.rollup.recovery import published, rebuild
 from ethrex_node.rollup.recovery.archive import Archive
 from ethrex_node.rollup.recovery.blobs import BeaconApi, Source
-from ethrex_node.rollup.recovery.published import Published
+from ethrex_node.rollup.recovery.published import Published, RecoveryError
 from ethrex_node.rollup.wallet.account import Account
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -32,13 +33,11 @@ TIMEOUT_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """`beacon` or `archive`: where the blobs are, for commands that need them."""
+    """What every command takes."""
 
     deployment: Path
     urls: tuple[str, ...]
     as_json: bool
-    beacon: str | None = None
-    archive: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +72,64 @@ async def _sources(wish: Wish) -> AsyncIterator[Sources]:
         await client.close()
 
 
-async def archive(wish: Wish, sources: Sources, every_seconds: float | None) -> None:
-    """Fetch what is missing; with `every_seconds` again and again."""
-    if wish.beacon is None or wish.archive is None:
-        raise click.UsageError("--beacon says where the blobs are, --archive where they go")
-    into, beacon = Archive(wish.archive), BeaconApi(wish.beacon, sources.session)
+async def archive(wish: Wish, sources: Sources, beacon: str, folder: Path, every_seconds: float | None) -> None:
+    """Fetch what is missing; with `every_seconds` again and again, whatever fails meanwhile."""
+    into, source = Archive(folder), BeaconApi(beacon, sources.session)
     while True:
-        batches = await published.find(sources.client, sources.deployment.addresses)
-        missing = [batch for batch in batches if not into.has(batch)]
-        for batch in missing:
-            await rebuild.keep(batch, beacon, into)
-            _progress(wish, f"batch {batch.number} archived")
-        _say_archived(wish, len(batches), len(missing))
+        try:
+            await _fetch_missing(wish, sources, source, into)
+        except (RecoveryError, L1Error) as error:
+            if every_seconds is None:
+                raise
+            print(f"{error}; again in {every_seconds:g} s", file=sys.stderr, flush=True)
         if every_seconds is None:
             return
         await asyncio.sleep(every_seconds)
 
 
-async def reconstruct(wish: Wish, sources: Sources, out: Path, *, only_verified: bool) -> None:
-    source = _source(wish, sources)
-    batches = await published.find(sources.client, sources.deployment.addresses)
-    wanted = [batch for batch in batches if batch.is_verified] if only_verified else batches
+async def _fetch_missing(wish: Wish, sources: Sources, source: Source, into: Archive) -> None:
+    addresses = sources.deployment.addresses
+    every = await published.committed(sources.client, addresses)
+    missing = [one for one in every if not into.has(one.hash)]
+    for one in missing:
+        await into.take_over(await published.read(sources.client, addresses, one), source)
+        _progress(wish, f"batch {one.number} archived")
+    if wish.as_json:
+        print(json.dumps({"batches": len(every), "fetched": len(missing), "archive": str(into.folder)}), flush=True)
+    else:
+        print(f"{len(every)} batches in {into.folder}, {len(missing)} of them new", flush=True)
+
+
+async def reconstruct(
+    wish: Wish, sources: Sources, beacon: str | None, archived: Path | None, out: Path, *, only_verified: bool
+) -> None:
+    """From a Beacon API or from an archive: one of the two."""
+    if (beacon is None) == (archived is None):
+        raise click.UsageError("either --beacon or --archive says where the blobs are")
+    source = Archive(archived) if archived is not None else BeaconApi(str(beacon), sources.session)
+    addresses = sources.deployment.addresses
+    every = await published.committed(sources.client, addresses)
+    wanted = [one for one in every if one.is_verified] if only_verified else every
+    batches = [await published.read(sources.client, addresses, one) for one in wanted]
     first = genesis.load(sources.deployment.genesis)
     recovered = await rebuild.rebuild(
-        first, sources.deployment.statement(first), wanted, source, lambda number: _progress(wish, f"batch {number}")
+        first, sources.deployment.statement(first), batches, source, lambda number: _progress(wish, f"batch {number}")
     )
-    claims = recovered.claims(wanted)
+    claims = recovered.claims(batches)
     _write(out, "state.json", recovered.state)
     _write(out, "claims.json", json.dumps(claims, indent=2).encode())
-    _tell(wish, wanted, len(claims), out)
+    _tell(wish, batches, len(claims), out)
 
 
 async def escape(wish: Wish, sources: Sources, key: str, state_url: str, token_l2: bytes | None) -> None:
     """Take on L1 what the key's account held in the last verified state of a frozen rollup."""
     addresses = sources.deployment.addresses
-    verified = [one for one in await published.find(sources.client, addresses) if one.is_verified]
+    verified = [one for one in await published.committed(sources.client, addresses) if one.is_verified]
     if not verified:
         raise click.ClickException("no batch was verified: what was deposited comes back as a refund")
+    last = await published.read(sources.client, addresses, verified[-1])
     signer = await signers.open_signer(key, sources.client.chain_id, sources.session)
-    state = Endpoint(state_url, sources.session, TIMEOUT_SECONDS)
-    last, owner = verified[-1], signer.address
+    state, owner = Endpoint(state_url, sources.session, TIMEOUT_SECONDS), signer.address
     if token_l2 is None:
         wanted = await escapes.coin(state, addresses.chain_id, last, owner)
     else:
@@ -125,19 +142,13 @@ async def escape(wish: Wish, sources: Sources, key: str, state_url: str, token_l
         print(f"{wanted.amount} taken out of the state after batch {last.number}: {facts['l1_transaction']}")
 
 
-def _source(wish: Wish, sources: Sources) -> Source:
-    if (wish.beacon is None) == (wish.archive is None):
-        raise click.UsageError("either --beacon or --archive says where the blobs are")
-    return Archive(wish.archive) if wish.archive is not None else BeaconApi(str(wish.beacon), sources.session)
-
-
 def _tell(wish: Wish, batches: Sequence[Published], claims: int, out: Path) -> None:
     facts = {
         "batches": len(batches),
         "verified": sum(batch.is_verified for batch in batches),
-        "lastBatchHash": "0x" + batches[-1].hash.hex() if batches else None,
-        "stateRoot": rebuild.root_of(batches[-1]) if batches else None,
-        "lastBlock": rebuild.block_of(batches[-1]) if batches else 0,
+        "lastBatchHash": _text(batches[-1].hash) if batches else None,
+        "stateRoot": _text(batches[-1].state_root) if batches else None,
+        "lastBlock": batches[-1].last_block if batches else 0,
         "claims": claims,
         "folder": str(out),
     }
@@ -148,16 +159,13 @@ def _tell(wish: Wish, batches: Sequence[Published], claims: int, out: Path) -> N
     print(f"wrote {out / 'state.json'} and {out / 'claims.json'} with {claims} messages that can be claimed")
 
 
-def _say_archived(wish: Wish, known: int, fetched: int) -> None:
-    if wish.as_json:
-        print(json.dumps({"batches": known, "fetched": fetched, "archive": str(wish.archive)}), flush=True)
-    else:
-        print(f"{known} batches in {wish.archive}, {fetched} of them new", flush=True)
-
-
 def _progress(wish: Wish, text: str) -> None:
     if not wish.as_json:
         print(text, file=sys.stderr, flush=True)
+
+
+def _text(data: bytes) -> str:
+    return "0x" + data.hex()
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:

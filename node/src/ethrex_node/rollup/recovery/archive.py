@@ -7,6 +7,7 @@ is told from the right one; a batch that L1 took back lies beside the one that t
 
 from __future__ import annotations
 
+import asyncio
 import os
 import zlib
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from ethrex_node import _native
+from ethrex_node.rollup.l1.blobs import versioned_hash
+from ethrex_node.rollup.recovery.blobs import Source
 from ethrex_node.rollup.recovery.published import Published, RecoveryError
 from ethrex_node.rollup.settlement import contracts
 
@@ -29,18 +32,27 @@ class Archive:
 
     folder: Path
 
-    def path(self, batch: Published) -> Path:
-        return self.folder / f"{batch.hash.hex()}{SUFFIX}"
+    def path(self, batch_hash: bytes) -> Path:
+        return self.folder / f"{batch_hash.hex()}{SUFFIX}"
 
-    def has(self, batch: Published) -> bool:
-        return self.path(batch).exists()
+    def has(self, batch_hash: bytes) -> bool:
+        return self.path(batch_hash).exists()
 
-    def keep(self, batch: Published, blobs: list[bytes]) -> None:
+    async def take_over(self, batch: Published, source: Source) -> None:
+        """A batch's blobs, once they are seen to be those that L1 knows. Raises `RecoveryError`."""
+        blobs = await source.blobs(batch)
+        for at, (blob, name) in enumerate(zip(blobs, batch.versioned_hashes, strict=True)):
+            commitment = await asyncio.to_thread(_native.blob_to_kzg_commitment, blob)
+            if versioned_hash(commitment) != name:
+                raise RecoveryError(f"batch {batch.number}: blob {at} that was fetched is not 0x{name.hex()}")
+        await asyncio.to_thread(self._keep, batch, blobs)
+
+    def _keep(self, batch: Published, blobs: list[bytes]) -> None:
         """The whole file or none; on disk when this returns."""
         self.folder.mkdir(parents=True, exist_ok=True)
         pairs = [[name, blob] for name, blob in zip(batch.versioned_hashes, blobs, strict=True)]
         content = zlib.compress(_native.rlp_encode([VERSION, batch.statement, pairs]), LEVEL)
-        path = self.path(batch)
+        path = self.path(batch.hash)
         part = path.with_suffix(".part")
         with part.open("wb") as file:
             file.write(content)
@@ -50,7 +62,7 @@ class Archive:
 
     async def blobs(self, batch: Published) -> list[bytes]:
         """Raises `RecoveryError`."""
-        path = self.path(batch)
+        path = self.path(batch.hash)
         try:
             content = zlib.decompressobj().decompress(path.read_bytes(), MOST_BYTES)
             version, statement, pairs = _native.rlp_decode(content)

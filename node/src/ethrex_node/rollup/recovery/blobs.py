@@ -45,7 +45,7 @@ class BeaconApi:
         slot = (batch.timestamp - genesis) // seconds
         wanted = "&".join(f"versioned_hashes=0x{one.hex()}" for one in batch.versioned_hashes)
         whole = await self._ask(f"/eth/v1/beacon/blobs/{slot}?{wanted}")
-        if whole is not None:
+        if isinstance(whole, list):
             found = [_blob(one) for one in whole]
             if len(found) == len(batch.versioned_hashes):
                 return found
@@ -63,7 +63,7 @@ class BeaconApi:
         if self._clock is None:
             genesis, spec = await self._ask("/eth/v1/beacon/genesis"), await self._ask("/eth/v1/config/spec")
             try:
-                self._clock = int(genesis["genesis_time"]), int(spec["SECONDS_PER_SLOT"])
+                self._clock = int(genesis["genesis_time"]), max(1, int(spec["SECONDS_PER_SLOT"]))
             except (KeyError, TypeError, ValueError):
                 raise RecoveryError(f"{self._name} does not say when its slots are: is it a Beacon API?") from None
         return self._clock

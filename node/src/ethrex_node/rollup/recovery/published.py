@@ -20,13 +20,22 @@ class RecoveryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Committed:
+    """What the events of L1 say of a batch."""
+
+    number: int
+    hash: bytes
+    is_verified: bool
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """`statement` is the batch's encoding; `timestamp` that of the L1 block which holds it and its blobs."""
 
     number: int
     statement: bytes
     versioned_hashes: tuple[bytes, ...]
-    l1_block: int
     timestamp: int
     is_verified: bool
 
@@ -34,46 +43,56 @@ class Published:
     def hash(self) -> bytes:
         return contracts.hash_of(self.statement)
 
+    @property
+    def state_root(self) -> bytes:
+        """Of the state after it."""
+        return contracts.field_of(self.statement, "newStateRoot")
 
-async def find(client: L1Client, addresses: contracts.Addresses, tag: str = "latest") -> list[Published]:
+    @property
+    def last_block(self) -> int:
+        return contracts.number_of(self.statement, "lastBlock")
+
+
+async def committed(client: L1Client, addresses: contracts.Addresses) -> list[Committed]:
     """
-    Every batch that L1 has committed at its block `tag` and has not taken back. Raises `L1Error`, `RecoveryError`.
+    Every batch that L1 holds and has not taken back, by number from 1. Raises `L1Error`, `RecoveryError`.
 
     A number whose batch was taken back and committed anew counts as it was committed last.
     """
-    head = await client.head(tag)
+    head = await client.head()
     status = await status_at(client, addresses, head.number)
     topics = [contracts.BATCH_COMMITTED.topic, addresses.chain_id.to_bytes(TOPIC_BYTES, "big")]
     logs = await client.logs(addresses.proposer, topics, addresses.deployed_at_block, head.number)
-    newest = {int(contracts.BATCH_COMMITTED.read(one)["number"]): one for one in logs}
-    found = []
-    for number in range(1, status.last_committed + 1):
-        if number not in newest:
-            raise RecoveryError(f"L1 has {status.last_committed} batches and no event of batch {number}")
-        found.append(await _read(client, addresses, number, newest[number], number <= status.last_verified))
-    return found
+    newest = {}
+    for log in logs:
+        said = contracts.BATCH_COMMITTED.read(log)
+        number = int(said["number"])
+        newest[number] = Committed(number, said["batchHash"], number <= status.last_verified, log)
+    missing = [number for number in range(1, status.last_committed + 1) if number not in newest]
+    if missing:
+        raise RecoveryError(f"L1 has {status.last_committed} batches and no event of batch {missing[0]}")
+    return [newest[number] for number in range(1, status.last_committed + 1)]
 
 
-async def _read(
-    client: L1Client, addresses: contracts.Addresses, number: int, log: Log, is_verified: bool
-) -> Published:
-    sent = await client.transaction(log.transaction_hash, log.block_number)
-    block = await client.block(log.block_number)
+async def read(client: L1Client, addresses: contracts.Addresses, one: Committed) -> Published:
+    """The batch out of the transaction that committed it. Raises `L1Error`, `RecoveryError`."""
+    where = f"batch {one.number}: 0x{one.log.transaction_hash.hex()}"
+    sent = await client.transaction(one.log.transaction_hash, one.log.block_number)
+    block = await client.block(one.log.block_number)
     if sent is None or block is None:
-        raise RecoveryError(f"batch {number}: its transaction 0x{log.transaction_hash.hex()} left L1 meanwhile")
+        raise RecoveryError(f"{where} left L1 meanwhile")
     if sent.to != addresses.proposer:
         raise RecoveryError(
-            f"batch {number}: 0x{log.transaction_hash.hex()} calls 0x{(sent.to or b'').hex()} and not the proposer, "
-            "so what it committed is not to be read"
+            f"{where} calls 0x{(sent.to or b'').hex()} and not the proposer, so what it committed is not to be read"
         )
     try:
         batch, openings, _ = contracts.COMMIT.arguments(sent.input)
     except Malformed as error:
-        raise RecoveryError(f"batch {number}: 0x{log.transaction_hash.hex()}: {error}") from error
+        raise RecoveryError(f"{where}: {error}") from error
     statement = abi.encode([contracts.BATCH], [batch])
-    if contracts.hash_of(statement) != contracts.BATCH_COMMITTED.read(log)["batchHash"]:
-        raise RecoveryError(f"batch {number}: what was sent is not what L1 took")
+    if contracts.hash_of(statement) != one.hash:
+        raise RecoveryError(f"{where}: what was sent is not what L1 took")
     if not openings:
-        raise RecoveryError(f"batch {number} published no blob: the data of a validium is with its committee")
+        raise RecoveryError(f"batch {one.number} published no blob: the data of a validium is with its committee")
     hashes = tuple(opening[0] for opening in openings)
-    return Published(number, statement, hashes, log.block_number, block.timestamp, is_verified)
+    return Published(one.number, statement, hashes, block.timestamp, one.is_verified)

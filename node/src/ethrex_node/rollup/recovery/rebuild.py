@@ -10,8 +10,6 @@ from typing import Any
 
 from ethrex_node import _native
 from ethrex_node.config.genesis import Genesis
-from ethrex_node.rollup.l1.blobs import versioned_hash
-from ethrex_node.rollup.recovery.archive import Archive
 from ethrex_node.rollup.recovery.blobs import Source
 from ethrex_node.rollup.recovery.published import Published, RecoveryError
 from ethrex_node.rollup.settlement import contracts
@@ -21,7 +19,6 @@ from ethrex_node.rollup.settlement import contracts
 class Recovered:
     """`state`: a genesis document whose allocation is the state; `messages`: leaves by the number of their batch."""
 
-    last: Published | None
     state: bytes
     messages: dict[int, list[bytes]]
 
@@ -44,26 +41,6 @@ class Recovered:
         return found
 
 
-def root_of(batch: Published) -> str:
-    """Of the state after a batch."""
-    return "0x" + contracts.field_of(batch.statement, "newStateRoot").hex()
-
-
-def block_of(batch: Published) -> int:
-    """The last one of a batch."""
-    return contracts.number_of(batch.statement, "lastBlock")
-
-
-async def keep(batch: Published, source: Source, into: Archive) -> None:
-    """Take a batch's blobs over, once they are seen to be those that L1 knows. Raises `RecoveryError`."""
-    blobs = await source.blobs(batch)
-    for at, (blob, name) in enumerate(zip(blobs, batch.versioned_hashes, strict=True)):
-        commitment = await asyncio.to_thread(_native.blob_to_kzg_commitment, blob)
-        if versioned_hash(commitment) != name:
-            raise RecoveryError(f"batch {batch.number}: blob {at} that was fetched is not 0x{name.hex()}")
-    await asyncio.to_thread(into.keep, batch, blobs)
-
-
 async def rebuild(
     first: Genesis, statement: bytes, batches: Sequence[Published], source: Source, told: Callable[[int], None]
 ) -> Recovered:
@@ -83,8 +60,7 @@ async def rebuild(
         except _native.ProgramRefused as error:
             raise RecoveryError(str(error)) from error
         told(batch.number)
-    last = batches[-1] if batches else None
-    return Recovered(last, _document(first, rebuilt), messages)
+    return Recovered(_document(first, rebuilt), messages)
 
 
 def _document(first: Genesis, rebuilt: _native.RebuiltState) -> bytes:
