@@ -52,6 +52,7 @@ checks: setup ## the gate: format, lint, types, layers, generated pages
 	@echo "== layers"
 	@.venv/bin/lint-imports --no-logo >/dev/null || .venv/bin/lint-imports
 	@.venv/bin/lint-imports --config prover/.importlinter --no-logo >/dev/null || .venv/bin/lint-imports --config prover/.importlinter
+	@.venv/bin/lint-imports --config operator/.importlinter --no-logo >/dev/null || .venv/bin/lint-imports --config operator/.importlinter
 	@echo "== generated pages"
 	@$(PYTHON) scripts/generated.py --check
 	@echo "== contract artifacts"
