@@ -90,7 +90,14 @@ class Joined:
     parts: tuple[Part, ...]
 
 
-Argument = Part | Joined
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The options by which a coordinator knows who comes: how depends on the place. `file` holds `Guests`."""
+
+    file: str
+
+
+Argument = Part | Joined | Admission
 
 
 # What a file holds.
@@ -117,15 +124,35 @@ class ConfigKey:
 
 @dataclass(frozen=True, slots=True)
 class IdentityToken:
-    """Who this workload is, for those of `audience`: a service account's token in a cluster, a secret of the run here."""
+    """Who this workload is, for those of `audience`: its service account's token in a cluster, a secret of the run here."""
 
     audience: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A workload, or all that bear its service account, that may come in a role of the coordinator's."""
+
+    role: str  # prover, observer, operator
+    name: str
+    account: str  # the service account, named like the workloads that have it
+    namespace: str
+    pool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Who may come with a token for `audience`."""
+
+    audience: str
+    guests: tuple[Guest, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     name: str
-    content: Text | SecretKey | ConfigKey | IdentityToken
+    content: Text | SecretKey | ConfigKey | IdentityToken | Guests
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +217,7 @@ class Workload:
 
     name: str
     role: str  # l1, deployer, sequencer, follower, prover
+    account: str  # the service account that it runs as, in a cluster
     program: Program
     image: Image
     lifetime: Lifetime
@@ -222,9 +250,21 @@ class Place(Protocol):
     def own_address(self) -> str: ...
     def volume(self, workload: Workload, name: str) -> str: ...
     def file(self, workload: Workload, name: str) -> str: ...
+    def admission(self, workload: Workload, file: str) -> tuple[str, ...]: ...
 
 
-def filled(argument: Argument, workload: Workload, place: Place) -> str:
+def command(arguments: tuple[Argument, ...], workload: Workload, place: Place) -> tuple[str, ...]:
+    """What the program is started with, behind its name. Raises LookupError, as `filled` does."""
+    found: list[str] = []
+    for argument in arguments:
+        if isinstance(argument, Admission):
+            found.extend(place.admission(workload, argument.file))
+        else:
+            found.append(filled(argument, workload, place))
+    return tuple(found)
+
+
+def filled(argument: Part | Joined, workload: Workload, place: Place) -> str:
     """An argument as the program gets it. Raises LookupError where the workload has no such port, volume or file."""
     match argument:
         case Joined(parts):
