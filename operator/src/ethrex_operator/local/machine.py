@@ -32,6 +32,7 @@ class Command:
     environment: Mapping[str, str]
     files: Mapping[Path, bytes]
     folders: tuple[Path, ...]
+    result: Path
 
     @property
     def digest(self) -> str:
@@ -68,6 +69,7 @@ class Machine:
             environment=environment,
             files={Path(self.file(workload, file.name)): self._content(file) for file in workload.files},
             folders=tuple(Path(self.volume(workload, volume.name)) for volume in workload.volumes),
+            result=Path(self.result(workload)),
         )
 
     # what a place says
@@ -86,6 +88,9 @@ class Machine:
 
     def file(self, workload: Workload, name: str) -> str:
         return str(self._folder / "files" / workload.name / name)
+
+    def result(self, workload: Workload) -> str:
+        return str(self._folder / "results" / f"{workload.name}.json")
 
     def admission(self, workload: Workload, file: str) -> tuple[str, ...]:
         return ("--proof-coordinator.tokens", self.file(workload, file))

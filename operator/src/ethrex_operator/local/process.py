@@ -99,22 +99,19 @@ class Start:
     environment: Mapping[str, str]
     folder: Path
     log: Path
-    output: Path | None = None  # where standard output goes, if not to the log
     digest: str = ""
 
 
 def start(wanted: Start, record: Path) -> Process:
     """Raises `CannotStart`."""
-    for path in (wanted.log, record, wanted.output or wanted.log):
+    for path in (wanted.log, record):
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with wanted.log.open("ab") as log, (wanted.output or wanted.log).open("ab") as output:
-            if wanted.output is not None:
-                output.truncate(0)
+        with wanted.log.open("ab") as log:
             child = subprocess.Popen(
                 [str(wanted.program), *wanted.arguments],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=log,
                 stderr=log,
                 env=dict(wanted.environment),
                 cwd=wanted.folder,

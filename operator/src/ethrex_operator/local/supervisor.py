@@ -151,8 +151,10 @@ class _Keeper:
         self._task = asyncio.create_task(self._keep(), name=workload.name)
 
     def result(self) -> bytes | None:
-        done = _read(self._result)
-        return None if done is None or _read(self._mark) != self.command.digest.encode() else done
+        """None before it has succeeded as it is wanted now."""
+        if _read(self._mark) != self.command.digest.encode():
+            return None
+        return _read(self.command.result) or b""
 
     async def leave(self) -> None:
         """Stop looking; the process goes on."""
@@ -213,7 +215,7 @@ class _Keeper:
         return found
 
     def _prepare(self) -> None:
-        for folder in self.command.folders:
+        for folder in (*self.command.folders, self.command.result.parent):
             folder.mkdir(parents=True, exist_ok=True)
         for path, content in self.command.files.items():
             if _read(path) != content:
@@ -235,7 +237,6 @@ class _Keeper:
             environment={**kept, "PYTHONUNBUFFERED": "1", **self.command.environment},
             folder=self._folder,
             log=self._log,
-            output=self._result if main and self.workload.lifetime is Lifetime.TASK else None,
             digest=self.command.digest if main else f"before {self.command.digest}",
         )
         return process.start(wanted, self._record)
@@ -274,12 +275,8 @@ class _Keeper:
         return self._folder / "logs" / f"{self.workload.name}.log"
 
     @property
-    def _result(self) -> Path:
-        return self._folder / "results" / f"{self.workload.name}.json"
-
-    @property
     def _mark(self) -> Path:
-        return self._folder / "results" / f"{self.workload.name}.done"
+        return self.command.result.with_suffix(".done")
 
 
 def _locked(path: Path) -> int:

@@ -80,7 +80,12 @@ class FileOf:
     file: str
 
 
-Part = str | UrlOf | OwnPort | OwnAddress | InVolume | FileOf
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """Where a task writes what it found, a few KB, for whoever started it to read."""
+
+
+Part = str | UrlOf | OwnPort | OwnAddress | InVolume | FileOf | ResultFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,7 @@ class Place(Protocol):
     def own_address(self) -> str: ...
     def volume(self, workload: Workload, name: str) -> str: ...
     def file(self, workload: Workload, name: str) -> str: ...
+    def result(self, workload: Workload) -> str: ...
     def admission(self, workload: Workload, file: str) -> tuple[str, ...]: ...
 
 
@@ -284,5 +290,7 @@ def filled(argument: Part | Joined, workload: Workload, place: Place) -> str:
             if all(one.name != name for one in workload.files):
                 raise LookupError(f"{workload.name} has no file {name!r}")
             return place.file(workload, name)
+        case ResultFile():
+            return place.result(workload)
         case str():
             return argument

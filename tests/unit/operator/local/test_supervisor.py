@@ -33,6 +33,7 @@ from ethrex_operator.topology.workload import (
     Probes,
     Program,
     Reach,
+    ResultFile,
     SecretKey,
     Text,
     UrlOf,
@@ -87,6 +88,11 @@ def service(name: str, code: str, *arguments: Argument, **more: object) -> Workl
         stop_seconds=5,
     )
     return replace(made, **more)  # type: ignore[arg-type]
+
+
+def task_of(answer: str, then: str = "") -> Workload:
+    code = f"import pathlib, sys\npathlib.Path(sys.argv[1]).write_text({answer!r})\n{then}"
+    return service("task", code, ResultFile(), lifetime=Lifetime.TASK)
 
 
 SLEEPER = service("sleeper", "import time\nwhile True: time.sleep(1)")
@@ -163,7 +169,7 @@ async def test_a_killed_process_is_replaced(folder: Path, programs: Path) -> Non
 
 
 async def test_a_task_runs_once_and_its_answer_is_kept(folder: Path, programs: Path) -> None:
-    task = service("task", "print('{\"made\": 1}')", lifetime=Lifetime.TASK)
+    task = task_of('{"made": 1}')
     async with supervised(folder, programs) as kept:
         await kept.ensure([task])
         await until(kept, "task", lambda state: state.phase is Phase.DONE)
@@ -180,17 +186,17 @@ async def test_a_task_runs_once_and_its_answer_is_kept(folder: Path, programs: P
 
 async def test_a_task_that_was_changed_runs_again(folder: Path, programs: Path) -> None:
     async with supervised(folder, programs) as kept:
-        await kept.ensure([service("task", "print(1)", lifetime=Lifetime.TASK)])
+        await kept.ensure([task_of("1")])
         await until(kept, "task", lambda state: state.phase is Phase.DONE)
-        await kept.ensure([service("task", "print(2)", lifetime=Lifetime.TASK)])
+        await kept.ensure([task_of("2")])
         await until(kept, "task", lambda state: state.phase is Phase.DONE)
 
-        assert kept.result("task") == b"2\n"
+        assert kept.result("task") == b"2"
 
 
 async def test_a_failed_task_has_no_answer(folder: Path, programs: Path) -> None:
     async with supervised(folder, programs) as kept:
-        await kept.ensure([service("task", "print('half'); raise SystemExit(1)", lifetime=Lifetime.TASK)])
+        await kept.ensure([task_of("half", "raise SystemExit(1)")])
         await until(kept, "task", lambda state: state.restarts >= 1)
 
         assert kept.result("task") is None

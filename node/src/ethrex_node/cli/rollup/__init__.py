@@ -67,10 +67,11 @@ def l2() -> None:
     help="folder for a file and a genesis each chain",
 )
 @click.option("--dry-run", is_flag=True, help="only say what is left, where the contracts will be and what it costs")
+@click.option("--result", type=FILE, help="file for the addresses as one JSON object, once they are all there")
 @_json
-def deploy(plan: Path, urls: tuple[str, ...], key: str | None, out: Path, dry_run: bool, as_json: bool) -> None:
+def deploy(**given: Any) -> None:
     """Bring the contracts on L1 to what a plan says. Run it again at any time: what is there is kept."""
-    deploying.run(deploying.Wish(plan, urls, key, out, dry_run, as_json))
+    deploying.run(deploying.Wish(**given))
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Wish:
     out: Path
     dry_run: bool
     as_json: bool
+    result: Path | None = None
 
 
 def run(wish: Wish) -> None:
@@ -44,6 +46,8 @@ async def _run(wish: Wish) -> None:
         if found.pending:
             await _carry_out(wish, client, wanted, found)
         written = await deploy.record(client, wanted, found, wish.out)
+        if wish.result is not None:
+            _write_result(wish.result, client, found, written)
         _tell(wish, client, found, written)
     finally:
         await client.close()
@@ -102,6 +106,14 @@ def _tell(wish: Wish, client: L1Client, found: deploy.Survey, written: Any) -> N
             print(f"  {one.gas:>10,} gas  {one.step.name}")
     for path in written:
         print(f"wrote {path}")
+
+
+def _write_result(path: Path, client: L1Client, found: deploy.Survey, written: Sequence[Path]) -> None:
+    """Small enough for the last words of a container (4 KB), which is where an operator reads it."""
+    contracts = {name: f"0x{one.address.hex()}" for name, one in found.contracts.entries.items()}
+    chains = [json.loads(file.read_text()) for file in written]
+    told = {"l1ChainId": client.chain_id, "contracts": contracts, "chains": chains}
+    path.write_text(json.dumps(told, separators=(",", ":")))
 
 
 def _ether(wei: int) -> str:

@@ -7,7 +7,7 @@ earlier run are adopted, and a plan that has been carried out has nothing left t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -88,6 +88,17 @@ class Contracts:
         """In the order in which they are made."""
         adapters = tuple(creation for _, _, creation in self.adapters)
         return (*self.implementations, *self.proxies, *adapters, *((self.timelock,) if self.timelock else ()))
+
+    @property
+    def entries(self) -> Mapping[str, Creation]:
+        """What others call, by the names of a deployment's file."""
+        found = {
+            "proposer": self.proposer,
+            "bridge": self.bridge,
+            "registry": self.registry,
+            "attestedVerifier": self.attested_verifier,
+        }
+        return found if self.timelock is None else found | {"timelock": self.timelock}
 
     def adapter(self, kind: str, verifier: bytes) -> bytes:
         return next(made.address for its, behind, made in self.adapters if (its, behind) == (kind, verifier))
