@@ -86,12 +86,12 @@ class Supervisor:
         self._keepers: dict[str, _Keeper] = {}
         self._session: aiohttp.ClientSession | None = None
 
-    async def ensure(self, workloads: Sequence[Workload]) -> None:
-        """Make these, and no others, run. Raises LookupError, `Missing`, `NoPort`."""
+    async def ensure(self, workloads: Sequence[Workload], *, only: bool = True) -> None:
+        """Make these run, and if `only` no others. Raises LookupError, `Missing`, `NoPort`."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         wanted = {one.name: one for one in workloads}
-        gone = [name for name in self.known() if name not in wanted]
+        gone = [name for name in self.known() if only and name not in wanted]
         await asyncio.gather(*(self._drop(name) for name in gone))
         for one in workloads:
             running = process.adopt(_record(self.folder, one.name)) is not None

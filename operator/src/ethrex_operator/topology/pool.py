@@ -1,0 +1,93 @@
+"""
+A `ProverPool` as workloads: one a prover, all with one service account.
+
+A prover serves the rollups that its pool is attached to on both sides, one after the other, by their coordinators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..api.pool import ProverPool
+from ..api.rollup import EthrexRollup
+from . import rollup as rollups
+from . import running
+from .errors import Unmet
+from .facts import L1, Contracts
+from .workload import (
+    Argument,
+    File,
+    FileOf,
+    IdentityToken,
+    Lifetime,
+    OwnAddress,
+    OwnPort,
+    Placement,
+    Port,
+    Probes,
+    Program,
+    Reach,
+    Workload,
+)
+
+METRICS: Final = Port("metrics", 9091, Reach.OPERATOR)
+LEAVING_SECONDS: Final = 10  # on top of the job in hand
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A rollup that a pool works for, and where it settles."""
+
+    rollup: EthrexRollup
+    l1: L1
+    contracts: Contracts
+
+
+def workloads(pool: ProverPool, served: tuple[Served, ...], numbers: tuple[int, ...]) -> tuple[Workload, ...]:
+    """One for each number. None while no rollup is served. Raises `Unmet`."""
+    if not served:
+        return ()
+    if pool.spec.backend != "attested":
+        raise Unmet("NoImage", f"spec.backend {pool.spec.backend}: no prover image for it is set")
+    return tuple(_prover(pool, served, number) for number in numbers)
+
+
+def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Workload:
+    first = served[0]
+    if any(one.contracts.attested_verifier != first.contracts.attested_verifier for one in served):
+        raise Unmet("ManySettlements", "the rollups of an attested pool settle by one verifier contract")
+    signer = rollups.pool_signer(pool, first.l1)
+    token = f"{pool.name}.token"
+    coordinators: list[Argument] = []
+    for one in served:
+        coordinators += ["--coordinator", rollups.url(one.rollup, rollups.COORDINATOR, pool.namespace)]
+    spec = pool.spec
+    return Workload(
+        name=f"{pool.name}-{number}",
+        role="prover",
+        account=pool.name,
+        program=Program.PROVER,
+        image=running.image(spec.image, "prover"),
+        lifetime=Lifetime.WORKER,
+        arguments=(
+            *("run", "--backend", spec.backend, *coordinators, "--token-file", FileOf(token)),
+            *("--id", f"{pool.namespace}.{pool.name}.{number}", "--key", signer.reference),
+            *("--l1-chain-id", str(first.contracts.l1_chain_id), "--verifier", first.contracts.attested_verifier),
+            *("--program-version", str(first.contracts.program_version), "--poll", "0.5"),
+            *("--grace", str(spec.drain.grace_period_seconds)),
+            *("--metrics-addr", OwnAddress(), "--metrics-port", OwnPort(METRICS.name)),
+        ),
+        ports=(METRICS,),
+        files=(File(token, IdentityToken(rollups.audience(first.rollup), pool.name)), *signer.files),
+        probes=Probes(METRICS.name),
+        resources=running.resources(spec.resources),
+        placement=_placement(pool),
+        labels=spec.placement.labels,
+        annotations=spec.placement.annotations,
+        stop_seconds=spec.drain.grace_period_seconds + LEAVING_SECONDS,
+    )
+
+
+def _placement(pool: ProverPool) -> Placement:
+    return running.placement(pool.spec.placement)

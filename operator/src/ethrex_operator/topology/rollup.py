@@ -1,0 +1,174 @@
+"""
+An `EthrexRollup` as workloads: deployer, sequencer, followers, archive.
+
+The sequencer's process has the roles watcher, committer, coordinator and settler in it. Before each start it writes the
+chain's deployment file from L1, which has to be as the plan says; so nothing is handed from the deployer to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..api.pool import ProverPool
+from ..api.rollup import EthrexRollup
+from . import dev_accounts, l1, running, settlement, signing
+from .errors import Unmet
+from .facts import L1, Contracts
+from .settlement import Settlement
+from .signing import Signer
+from .workload import (
+    Admission,
+    Argument,
+    File,
+    FileOf,
+    Guest,
+    Guests,
+    InVolume,
+    Lifetime,
+    OwnAddress,
+    OwnPort,
+    Port,
+    Probes,
+    Program,
+    Reach,
+    Text,
+    UrlOf,
+    Workload,
+)
+
+RPC: Final = Port(l1.RPC.name, 1729, Reach.PUBLIC)
+COORDINATOR: Final = Port("coordinator", 3900, Reach.PROVERS)
+METRICS: Final = running.METRICS
+DATA: Final = "data"
+GUESTS: Final = "guests"
+OPERATOR_ACCOUNT: Final = "ethrex-operator"
+STOP_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A rollup with all that it refers to, resolved."""
+
+    rollup: EthrexRollup
+    l1: L1
+    settlement: Settlement
+    pools: tuple[ProverPool, ...]
+    operator_namespace: str
+
+
+def workloads(wanted: Wanted, contracts: Contracts | None) -> tuple[Workload, ...]:
+    """The deployer; and once it has said where the contracts are, the chain. Raises `Unmet`."""
+    keys = _keys(wanted)
+    signers = tuple(pool_signer(pool, wanted.l1).address for pool in wanted.pools if pool.spec.backend == "attested")
+    if "attested" in wanted.rollup.spec.proving.policy.require and not signers:
+        raise Unmet(
+            "NoProvers", "spec.proving.policy asks for attested proofs and spec.proving.pools names no such pool"
+        )
+    planned = settlement.plan(wanted.rollup, wanted.settlement, keys.committer.address, signers)
+    deployer = settlement.deployer(wanted.rollup, wanted.settlement, wanted.l1, planned)
+    return (deployer,) if contracts is None else (deployer, _sequencer(wanted, keys, planned))
+
+
+def sequencer_name(rollup: EthrexRollup) -> str:
+    return f"{rollup.name}-sequencer"
+
+
+def audience(rollup: EthrexRollup) -> str:
+    """What tokens for the coordinator of a rollup are made for."""
+    return f"rollup.{rollup.namespace}.{rollup.name}.ethrex.dev"
+
+
+def pool_signer(pool: ProverPool, at: L1) -> Signer:
+    """What the proofs of a pool are signed with. Raises `Unmet`."""
+    return signing.signer(pool.spec.signer, "signer", dev=at.dev, default=dev_accounts.PROVER, path="spec.signer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    committer: Signer
+    settler: Signer
+
+
+def _keys(wanted: Wanted) -> _Keys:
+    asked, dev = wanted.rollup.spec.keys, wanted.l1.dev
+    committer = signing.signer(
+        asked.committer, "committer", dev=dev, default=dev_accounts.COMMITTER, path="spec.keys.committer"
+    )
+    if asked.settler is None and not dev:
+        return _Keys(committer, committer)
+    settler = signing.signer(asked.settler, "settler", dev=dev, default=dev_accounts.SETTLER, path="spec.keys.settler")
+    return _Keys(committer, settler)
+
+
+def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
+    rollup, spec = wanted.rollup, wanted.rollup.spec
+    name = sequencer_name(rollup)
+    record: tuple[Argument, ...] = (
+        *("l2", "deploy", "--plan", FileOf(settlement.PLAN), *settlement.urls("--eth-rpc-url", wanted.l1)),
+        *("--out", InVolume(DATA, "deployment")),
+    )
+    files = (
+        File(settlement.PLAN, Text(planned)),
+        File(GUESTS, Guests(audience(rollup), _guests(wanted))),
+        *keys.committer.files,
+        *(keys.settler.files if keys.settler is not keys.committer else ()),
+    )
+    return Workload(
+        name=name,
+        role="sequencer",
+        account=name,
+        program=Program.NODE,
+        image=running.image(spec.image, "node"),
+        lifetime=Lifetime.SERVICE,
+        arguments=_sequencer_arguments(wanted, keys),
+        before=(record,),
+        ports=(RPC, COORDINATOR, METRICS),
+        files=files,
+        volumes=(running.volume(DATA, spec.sequencer.storage),),
+        probes=Probes(METRICS.name),
+        resources=running.resources(spec.sequencer.resources),
+        placement=running.placement(spec.sequencer.placement),
+        labels=spec.sequencer.placement.labels,
+        annotations=spec.sequencer.placement.annotations,
+        stop_seconds=STOP_SECONDS,
+    )
+
+
+def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
+    spec = wanted.rollup.spec
+    kinds = spec.proving.policy.require
+    return (
+        *("l2", "sequencer", "--deployment", InVolume(DATA, f"deployment/{spec.chain_id}.json")),
+        *("--datadir", InVolume(DATA, "chain"), *l1.rpc(spec.sequencer.rpc)),
+        *("--eth.rpc-url", settlement.listed(wanted.l1), "--watcher.tag", "latest" if wanted.l1.dev else "safe"),
+        *("--eth.max-fee-per-gas", str(spec.commit.max_fee_per_gas_wei)),
+        *("--eth.max-fee-per-blob-gas", str(spec.commit.max_fee_per_blob_gas_wei)),
+        *("--eth.low-balance", spec.alarms.low_balance_wei),
+        *("--block-producer.block-time", f"{spec.sequencer.block_time_milliseconds / 1000:g}"),
+        *("--committer.key", keys.committer.reference, "--settler.key", keys.settler.reference),
+        *("--committer.commit-time", str(spec.batching.end_after_seconds)),
+        *("--committer.idle-time", str(spec.batching.end_after_idle_seconds)),
+        *("--committer.batch-gas-limit", str(spec.batching.gas_limit), "--committer.blobs", str(spec.batching.blobs)),
+        *("--committer.wait", str(spec.commit.wait_for_cheap_blobs_seconds)),
+        *("--committer.cheap-blob-fee", str(spec.commit.cheap_blob_fee_wei)),
+        *(("--proof-coordinator.kinds", ",".join(kinds)) if kinds else ()),
+        *("--proof-coordinator.addr", OwnAddress(), "--proof-coordinator.port", OwnPort(COORDINATOR.name)),
+        *("--proof-coordinator.prove-within", str(spec.proving.verify_within_seconds), Admission(GUESTS)),
+        *running.metrics(),
+        *running.tracing(spec.tracing),
+    )
+
+
+def _guests(wanted: Wanted) -> tuple[Guest, ...]:
+    """Provers of the pools that are attached, and the operator, which counts jobs and cordons provers."""
+    provers = (
+        Guest("prover", f"{pool.namespace}.{pool.name}", pool.name, pool.namespace, pool.name) for pool in wanted.pools
+    )
+    return (*provers, Guest("operator", "operator", OPERATOR_ACCOUNT, wanted.operator_namespace))
+
+
+def url(rollup: EthrexRollup, port: Port, namespace: str) -> UrlOf:
+    """As who is in `namespace` reaches it."""
+    where = None if rollup.namespace == namespace else rollup.namespace
+    return UrlOf(sequencer_name(rollup), port.name, where)

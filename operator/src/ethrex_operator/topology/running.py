@@ -1,0 +1,53 @@
+"""What the models say of images, resources and places, as workloads have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..api import running as api
+from ..api.base import size_bytes
+from .workload import Argument, Image, OwnAddress, OwnPort, Placement, Port, Reach, Resources, Toleration, Volume
+
+RELEASE = "0.1.0"
+
+
+def image(asked: api.Image, name: str) -> Image:
+    """`name` is ``node`` or ``prover``: the operator's own release, where nobody chose."""
+    return Image(asked.reference or f"ethrex-{name}:{RELEASE}", asked.pull_policy, asked.pull_secrets)
+
+
+def resources(asked: api.Resources) -> Resources:
+    return Resources(dict(asked.requests), dict(asked.limits))
+
+
+def placement(asked: api.Placement, extended: Mapping[str, int] | None = None) -> Placement:
+    tolerations = tuple(
+        Toleration(one.key, one.operator, one.value, one.effect, one.toleration_seconds) for one in asked.tolerations
+    )
+    return Placement(
+        node_selector=dict(asked.node_selector),
+        tolerations=tolerations,
+        affinity=asked.affinity,
+        topology_spread=asked.topology_spread_constraints,
+        priority_class=asked.priority_class_name,
+        runtime_class=asked.runtime_class_name,
+        extended_resources=dict(extended or {}),
+    )
+
+
+def volume(name: str, asked: api.Storage) -> Volume:
+    return Volume(name, size_bytes(asked.size), asked.storage_class_name)
+
+
+METRICS = Port("metrics", 9090, Reach.OPERATOR)
+
+
+def metrics() -> tuple[Argument, ...]:
+    """Of a node. Probes are on the same door, so it is open whether metrics are wanted or not."""
+    return ("--metrics", "--metrics.addr", OwnAddress(), "--metrics.port", OwnPort(METRICS.name))
+
+
+def tracing(asked: api.Tracing) -> tuple[Argument, ...]:
+    if not asked.endpoint:
+        return ()
+    return ("--tracing.endpoint", asked.endpoint, "--tracing.ratio", f"{asked.ratio_percent / 100:g}")

@@ -1,0 +1,100 @@
+"""
+All that a manifest asks for at once, references resolved inside it. What a cluster does object by object is one step here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..api.l1node import EthrexL1Node
+from ..api.loading import Manifest
+from ..api.pool import ProverPool
+from ..api.references import ObjectRef
+from ..api.rollup import EthrexRollup
+from . import l1 as l1s
+from . import pool as pools
+from . import rollup as rollups
+from . import settlement as settlements
+from .errors import Unmet
+from .facts import L1, Contracts
+from .workload import Workload
+
+Numbers = Callable[[ProverPool], tuple[int, ...]]  # which provers of a pool shall run
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """
+    `workloads` in the order they depend on each other. `unmet` says of ``Kind/name`` why nothing, or not all, of it runs.
+    It is `complete` when nothing waits to be known any more.
+    """
+
+    workloads: tuple[Workload, ...]
+    unmet: Mapping[str, Unmet] = field(default_factory=dict)
+    complete: bool = True
+
+
+def resolve(manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Numbers) -> Whole:
+    """`contracts` of the rollups whose deployer has said where they are, by name."""
+    found: list[Workload] = []
+    unmet: dict[str, Unmet] = {}
+    served: list[pools.Served] = []
+    for one in (*manifest.l1_nodes, *manifest.rollups, *manifest.pools):
+        try:
+            match one:
+                case EthrexL1Node():
+                    found.append(l1s.workload(one))
+                case EthrexRollup():
+                    wanted, known = wanted_of(manifest, one), contracts.get(one.name)
+                    found.extend(rollups.workloads(wanted, known))
+                    if known is not None:
+                        served.append(pools.Served(one, wanted.l1, known))
+                case ProverPool():
+                    its = tuple(each for each in served if _names(each.rollup, one))
+                    found.extend(pools.workloads(one, its, numbers(one)))
+        except Unmet as error:
+            unmet[f"{one.kind}/{one.name}"] = error
+    waiting = any(rollup.name not in contracts for rollup in manifest.rollups)
+    return Whole(tuple(found), unmet, complete=not waiting and not unmet)
+
+
+def wanted_of(manifest: Manifest, rollup: EthrexRollup) -> rollups.Wanted:
+    """Raises `Unmet`."""
+    at = l1_of(manifest, rollup)
+    its = tuple(_pool(manifest, rollup, one.ref) for one in rollup.spec.proving.pools)
+    return rollups.Wanted(rollup, at, _settlement(manifest, rollup, at), its, rollup.namespace)
+
+
+def l1_of(manifest: Manifest, rollup: EthrexRollup) -> L1:
+    """Raises `Unmet`."""
+    asked = rollup.spec.l1
+    if asked.ref is None:
+        return L1(urls=asked.urls, beacon=asked.beacon_url, dev=False)
+    for node in manifest.l1_nodes:
+        if (node.name, node.namespace) == (asked.ref.name, asked.ref.namespace or rollup.namespace):
+            return l1s.seen_from(node, rollup.namespace)
+    raise Unmet("L1NotFound", f"spec.l1.ref: there is no EthrexL1Node {asked.ref.name}")
+
+
+def _settlement(manifest: Manifest, rollup: EthrexRollup, at: L1) -> settlements.Settlement:
+    if rollup.spec.settlement is None:
+        return settlements.own(rollup, at)
+    for one in manifest.settlements:
+        if (one.name, one.namespace) == (rollup.spec.settlement.name, rollup.namespace):
+            return settlements.of(one, at)
+    raise Unmet("SettlementNotFound", f"spec.settlement: there is no EthrexSettlement {rollup.spec.settlement.name}")
+
+
+def _pool(manifest: Manifest, rollup: EthrexRollup, ref: ObjectRef) -> ProverPool:
+    for pool in manifest.pools:
+        if (pool.name, pool.namespace) == (ref.name, ref.namespace or rollup.namespace):
+            return pool
+    raise Unmet("PoolNotFound", f"spec.proving.pools: there is no ProverPool {ref.name}")
+
+
+def _names(rollup: EthrexRollup, pool: ProverPool) -> bool:
+    return any(
+        (one.ref.name, one.ref.namespace or rollup.namespace) == (pool.name, pool.namespace)
+        for one in rollup.spec.proving.pools
+    )
