@@ -51,13 +51,13 @@ def ethrex_prover() -> None:
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="file with the token that the coordinators know",
+    help="file with the token that the coordinators know, or a service account's; read again all the time",
 )
 @click.option("--id", "prover", required=True, help="name that belongs to the token, or that, a dot and more")
 @click.option(
     "--key",
     required=True,
-    help="what signs: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY; never a key",
+    help=f"what signs: {signers.FORMS}; never a key",
 )
 @click.option("--l1-chain-id", type=click.IntRange(1), required=True, help="chain id of the L1 that checks the proofs")
 @click.option("--verifier", callback=_address, required=True, help="address of the AttestedVerifier contract there")

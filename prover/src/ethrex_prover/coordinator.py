@@ -13,6 +13,7 @@ from ethrex_node import _native
 from ethrex_node.rollup.coordinator import wire
 from ethrex_node.rollup.coordinator.errors import BadRequest
 from ethrex_prover import errors
+from ethrex_prover.token import TokenFile
 
 INPUT_MOST_BYTES: Final = 4 << 30
 TEXT_MOST_BYTES: Final = 1 << 20
@@ -24,13 +25,13 @@ BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
 class CoordinatorClient:
     """`name` is host and port."""
 
-    def __init__(self, url: str, token: str, prover: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, url: str, token: TokenFile, prover: str, session: aiohttp.ClientSession) -> None:
         parts = urlsplit(url)
         self.name = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
         self.prover = prover
         self._run = secrets.token_hex(8)
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._token = token
         self._session = session
 
     async def lease(self, kinds: tuple[str, ...], program_version: int) -> wire.Grant | None:
@@ -84,7 +85,7 @@ class CoordinatorClient:
         most_bytes: int = TEXT_MOST_BYTES,
     ) -> bytes:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS)
-        given = self._headers | (headers or {})
+        given = {"Authorization": f"Bearer {await self._token.current()}"} | (headers or {})
         try:
             async with self._session.request(
                 method, self._url + path, data=body, headers=given, timeout=timeout, allow_redirects=False

@@ -12,10 +12,11 @@ import aiohttp
 from ethrex_node.observe import admin, health, metrics, stall
 from ethrex_node.rollup import attested
 from ethrex_node.rollup.l1 import signers
-from ethrex_prover import errors, worker
+from ethrex_prover import worker
 from ethrex_prover.backends.attested import Attested
 from ethrex_prover.backends.native import Execute
 from ethrex_prover.coordinator import CoordinatorClient
+from ethrex_prover.token import TokenFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Settings:
 async def run(settings: Settings, execute: Execute) -> None:
     """Until SIGTERM or SIGINT. Raises `NotAble`, `signers.SignerError` and OSError before it takes any job."""
     async with aiohttp.ClientSession() as session:
-        token = read_token(settings.token_file)
+        token = TokenFile(settings.token_file)
         signer = await signers.open_signer(settings.key, settings.domain.l1_chain_id, session)
         clients = [CoordinatorClient(url, token, settings.prover, session) for url in settings.coordinators]
         working = worker.Worker(clients, Attested(execute, signer, settings.domain), settings.worker)
@@ -63,14 +64,3 @@ async def _door(settings: Settings, working: worker.Worker) -> admin.AdminServer
     await door.start()
     print(f"metrics    http://{settings.metrics_host}:{door.port}/metrics", flush=True)
     return door
-
-
-def read_token(path: Path) -> str:
-    """The first word of a file. Raises `NotAble`."""
-    try:
-        words = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.NotAble(f"cannot read the token file {path}: {error}") from None
-    if not words:
-        raise errors.NotAble(f"the token file {path} is empty")
-    return words[0]

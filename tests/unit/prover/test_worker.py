@@ -19,6 +19,7 @@ from ethrex_node.rollup.store.schema import INPUTS, Bytes, Job, JobState
 from ethrex_prover.backends.attested import Attested
 from ethrex_prover.backoff import Backoff
 from ethrex_prover.coordinator import CoordinatorClient
+from ethrex_prover.token import TokenFile
 from ethrex_prover.worker import Drain, Settings, Worker
 from unit.prover.standin import Executor
 from unit.rollup.coordinator.served import DOMAIN, KEY, ME, PROVER, RIVAL, STRANGER, Served, serving
@@ -53,8 +54,10 @@ async def prover(
     executor = Executor()
     given: dict[str, Any] = {"poll_seconds": 0.01, "backoff": Backoff(0.01, 0.05)}
     chosen = Settings(**given | settings)
+    file = served[0].folder / f"token of {name}"
+    file.write_text(token)
     async with aiohttp.ClientSession() as session:
-        clients = [CoordinatorClient(one.service.url, token, name, session) for one in served]
+        clients = [CoordinatorClient(one.service.url, TokenFile(file), name, session) for one in served]
         running = Prover(Worker(clients, Attested(executor, signer, DOMAIN), chosen), executor)
         try:
             yield running
@@ -105,14 +108,30 @@ async def test_several_coordinators_are_served_in_turn(tmp_path: Path) -> None:
 
 async def test_one_coordinator_that_is_away_does_not_keep_from_another(served: Served) -> None:
     await served.add()
+    (served.folder / "token").write_text(PROVER)
+    token = TokenFile(served.folder / "token")
     async with aiohttp.ClientSession() as session:
-        clients = [CoordinatorClient(url, PROVER, ME, session) for url in ("http://127.0.0.1:1", served.service.url)]
+        clients = [CoordinatorClient(url, token, ME, session) for url in ("http://127.0.0.1:1", served.service.url)]
         settings = Settings(poll_seconds=0.01, backoff=Backoff(0.01, 0.05))
         running = Prover(Worker(clients, Attested(Executor(), KEY, DOMAIN), settings), Executor())
         await until(lambda: served.coordinator.proofs(1))
         await running.stopped()
 
     assert running.worker.outcomes["lease Unreachable"] >= 1
+
+
+async def test_a_token_that_is_put_in_its_file_later_counts_at_once(served: Served) -> None:
+    await served.add()
+    async with prover(served, token="w" * 32) as running:
+        await until(lambda: running.worker.outcomes["lease Refused"])
+        file = served.folder / f"token of {ME}"
+        file.unlink()
+        file.write_text(PROVER)
+        await until(lambda: served.coordinator.proofs(1))
+
+        file.unlink()
+        await served.add(2)
+        await until(lambda: served.coordinator.proofs(2))
 
 
 async def test_heartbeats_go_on_while_a_batch_is_executed(served: Served) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 
 from ..rollup import attested, sponsor
-from ..rollup.coordinator import Coordinator, identities, service, verifiers
+from ..rollup.coordinator import Coordinator, service, verifiers
 from ..rollup.coordinator import Settings as QueueSettings
 from ..rollup.deploy import Deployment, steps
 from ..rollup.l1 import answers, fees, signers
@@ -30,6 +30,7 @@ from ..rollup.settlement import batches, committer, contracts, settler, watcher
 from ..rollup.store import Store
 from ..rollup.store import batches as stored
 from ..rpc import logs, params
+from . import admission
 from .assembly import Node, Opened
 
 PRICES_SECONDS: Final = 600.0
@@ -66,6 +67,7 @@ class Roles:
     store: Store
     prices: Prices
     coordinator: Coordinator
+    admission: admission.Admission
     door: service.Service
     sequencer: Sequencer
     watcher: watcher.Watcher
@@ -94,7 +96,7 @@ class Ground:
 
 
 async def open_roles(ground: Ground) -> Roles:
-    """Raises `CannotSequence`, and the errors of L1, signers and token file."""
+    """Raises `CannotSequence`, and the errors of L1, signers and admission."""
     asked = ground.asked
     async with AsyncExitStack() as lasting:
         client = await L1Client.open(
@@ -138,7 +140,7 @@ def _together(
     other = outbox
     if settles.address != commits.address:
         other = Outbox(store, client, settles, _outbox_settings(asked), now_ms)
-    known = identities.from_file(_needed(asked.coordinator_tokens, "proof-coordinator.tokens"))
+    known = admission.opened(asked)
     door = service.Settings(host=asked.coordinator_addr, port=asked.coordinator_port)
     blocks = BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
     queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)
@@ -148,7 +150,8 @@ def _together(
         store=store,
         prices=prices,
         coordinator=coordinator,
-        door=service.Service(coordinator, known, door),
+        admission=known,
+        door=service.Service(coordinator, known.authenticate, door),
         sequencer=Sequencer(node.chain, node.builder, store, prices, blocks),
         watcher=watcher.Watcher(store, client, addresses, queue),
         batches=made,

@@ -76,7 +76,7 @@ class SequencerNode:
         """
         Serve, and seal once L1 has answered.
 
-        Raises `CannotSequence`, and the errors of L1, signers and token file; OSError where an address is taken.
+        Raises `CannotSequence`, and the errors of L1, signers and admission; OSError where an address is taken.
         """
         self._watch.health.add("L1", lambda: None if self.roles else "L1 has not answered yet")
         await self.node.start()
@@ -138,6 +138,8 @@ class SequencerNode:
         }
         for number, outbox in enumerate(roles.outboxes):
             runs[f"outbox {number}"] = lambda outbox=outbox: outbox.run(OUTBOX_SECONDS)  # type: ignore[misc]
+        if roles.admission.keys is not None:
+            runs["issuer's keys"] = roles.admission.keys.run
         if roles.sponsor is not None:
             paying = roles.sponsor
             runs["sponsor"] = lambda: self._follow_sponsored(paying)
@@ -218,6 +220,7 @@ class SequencerNode:
         add("watcher", lambda: watcher.metrics_of(roles.watcher))
         add("coordinator", roles.door.metrics)
         add("jobs", roles.coordinator.metrics)
+        add("admission", roles.admission.metrics)
         counted = rollup_figures.Batched()
         roles.batches.listeners.append(counted.note)
         add(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ethrex_node.config import options
+from ethrex_node.rollup.l1 import signers
 
 GWEI: Final = 10**9
 
@@ -64,9 +65,7 @@ class RollupSettings:
     )  # fmt: skip
 
     # Batches
-    committer_key: str | None = options.option(
-        "committer.key", None, "signs commits: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY"
-    )
+    committer_key: str | None = options.option("committer.key", None, f"signs commits: {signers.FORMS}")
     commit_time: float = options.option(
         "committer.commit-time", 60.0, "a batch with transactions ends after", unit="seconds", low=0.1
     )
@@ -90,6 +89,25 @@ class RollupSettings:
     coordinator_port: int = options.port("proof-coordinator.port", 3900, "its port; 0 takes a free one")
     coordinator_tokens: Path | None = options.option(
         "proof-coordinator.tokens", None, "file with who may come: lines of `role name token [pool]`"
+    )
+    coordinator_issuer: str | None = options.option(
+        "proof-coordinator.issuer", None, "URL of who signs service accounts' tokens (OIDC), as the tokens name it"
+    )
+    coordinator_audience: str | None = options.option(
+        "proof-coordinator.audience", None, "what such tokens have to be made for: this rollup"
+    )
+    coordinator_subjects: Path | None = options.option(
+        "proof-coordinator.subjects", None, "file with who may come with one: lines of `role subject name [pool]`, `*` "
+        "in a subject for anything",
+    )  # fmt: skip
+    coordinator_jwks: str | None = options.option(
+        "proof-coordinator.jwks", None, "URL or file of the issuer's keys (default: openid/v1/jwks at the issuer)"
+    )
+    coordinator_jwks_ca: Path | None = options.option(
+        "proof-coordinator.jwks-ca", None, "file with the certificates to believe there (default: the system's)"
+    )
+    coordinator_jwks_token: Path | None = options.option(
+        "proof-coordinator.jwks-token", None, "file with the token to show there"
     )
     proof_kinds: tuple[str, ...] = options.option(
         "proof-coordinator.kinds", ("attested",), "proofs to ask for: those of the chain's policy on L1"

@@ -72,11 +72,18 @@ class Served:
         self.store = Store.open(self.folder / "rollup", TABLES)
         verifier = verifiers.attested_verifier(DOMAIN, is_signer)
         self.coordinator = Coordinator(self.store, {"attested": verifier}, self.settings, self.now_ms)
-        authenticate = identities.from_file(self.folder / "tokens")
+        await self._serve(identities.from_file(self.folder / "tokens"), port)
+        self.session = aiohttp.ClientSession()
+
+    async def guard(self, authenticate: identities.Authenticate) -> None:
+        """Another guard at the door."""
+        await self.service.stop()
+        await self._serve(authenticate, 0)
+
+    async def _serve(self, authenticate: identities.Authenticate, port: int) -> None:
         chosen = service.Settings(port=port, rate=self.rate, proof_most_bytes=4096)
         self.service = service.Service(self.coordinator, authenticate, chosen, lambda: self.ms / 1000)
         await self.service.start()
-        self.session = aiohttp.ClientSession()
 
     def now_ms(self) -> int:
         return int(time.time() * 1000) if self.is_real_time else self.ms

@@ -67,7 +67,10 @@ async def test_a_key_in_clear_is_refused_and_not_shown(text: str) -> None:
     assert SECRET.hex() not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "key.json", "file:x", "web3signer:http://h#zz"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "key.json", "file:x", "web3signer:http://h#zz", "dev:", "dev:20", "dev:-1", "dev:x", "dev:0x1", "dev:٣"],
+)
 async def test_what_names_no_key_is_refused(text: str) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(signers.BadReference):
@@ -80,6 +83,15 @@ async def test_a_dev_chains_key_is_refused_elsewhere() -> None:
     with pytest.raises(signers.DevelopmentKey, match="chain 1 is none"):
         await signers.open_signer("env:KEY", MAINNET, environment=environment)
     assert await signers.open_signer("env:KEY", 31337, environment=environment)
+
+
+async def test_an_account_of_a_dev_chain_is_named_by_its_number() -> None:
+    known = accounts.derive(count=20)
+
+    for number in (0, 3, 19):
+        assert (await signers.open_signer(f"dev:{number}", 31337)).address == known[number].address
+    with pytest.raises(signers.DevelopmentKey, match="chain 1 is none"):
+        await signers.open_signer("dev:3", MAINNET)
 
 
 def test_a_key_shows_in_no_repr() -> None:

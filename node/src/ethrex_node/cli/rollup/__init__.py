@@ -10,12 +10,14 @@ import click
 
 from ethrex_node.cli import flags
 from ethrex_node.cli.rollup import deploying, development, recovering, sequencing, users
+from ethrex_node.node import admission
 from ethrex_node.node import sequencing as node
 from ethrex_node.rollup import settings
 from ethrex_node.rollup.coordinator.identities import BadTokenFile
+from ethrex_node.rollup.coordinator.service_accounts import BadSubjectsFile
 from ethrex_node.rollup.deploy import DeployError
 from ethrex_node.rollup.l1.errors import L1Error
-from ethrex_node.rollup.l1.signers import SignerError
+from ethrex_node.rollup.l1.signers import FORMS, SignerError
 from ethrex_node.rollup.recovery.published import RecoveryError
 from ethrex_node.rollup.sequencer.sealed import Inconsistent
 from ethrex_node.rollup.store.environment import StoreError
@@ -29,6 +31,8 @@ OURS = (
     StoreError,
     RecoveryError,
     BadTokenFile,
+    BadSubjectsFile,
+    admission.NobodyMayCome,
     Inconsistent,
     node.CannotSequence,
     development.DevFailed,
@@ -56,9 +60,7 @@ def l2() -> None:
 @l2.command()
 @click.option("--plan", type=FILE, required=True, help="what shall be there: a JSON or TOML file")
 @_l1_urls
-@click.option(
-    "--key", help="the owner's: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY; never a key"
-)
+@click.option("--key", help=f"the owner's: {FORMS}; never a key")
 @click.option(
     "--out",
     type=FOLDER,

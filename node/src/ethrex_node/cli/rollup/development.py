@@ -131,11 +131,7 @@ async def _start(wish: Wish, folder: Path, children: list[Child]) -> Standing:
     l1_url = await l1.said("JSON-RPC", READY_SECONDS)
     deployed, path = await _deploy(wish, folder, l1_url)
     _write_tokens(folder)
-    keys = {
-        "COMMITTER_KEY": accounts.derive()[COMMITTER].key.hex(),
-        "SETTLER_KEY": accounts.derive()[SETTLER].key.hex(),
-    }
-    sequencer = await processes.start("sequencer", _sequencer(wish, folder, path, l1_url), logs / "sequencer.log", keys)
+    sequencer = await processes.start("sequencer", _sequencer(wish, folder, path, l1_url), logs / "sequencer.log")
     children.append(sequencer)
     deposits = asyncio.create_task(_deposit(l1_url, deployed))
     try:
@@ -144,9 +140,8 @@ async def _start(wish: Wish, folder: Path, children: list[Child]) -> Standing:
         metrics = (await sequencer.said("metrics", READY_SECONDS)).removesuffix("/metrics")
         for number in range(wish.provers):
             command = _prover(folder, coordinator, deployed, number)
-            key = {"PROVER_KEY": accounts.derive()[PROVER].key.hex()}
             name = f"prover-{number}"
-            children.append(await processes.start(name, command, logs / f"{name}.log", key))
+            children.append(await processes.start(name, command, logs / f"{name}.log"))
     finally:
         await deposits
     await _funded(url)
@@ -166,7 +161,7 @@ def _sequencer(wish: Wish, folder: Path, deployment: Path, l1_url: str) -> list[
         *("--http.port", str(wish.port), "--ws.enabled", "--eth.rpc-url", l1_url, "--watcher.tag", "latest"),
         *("--http.api", "eth,net,web3,debug,txpool,ethrex", "--http.corsdomain", "*"),
         *("--block-producer.block-time", str(wish.block_time), "--committer.commit-time", str(wish.batch_time)),
-        *("--committer.key", "env:COMMITTER_KEY", "--settler.key", "env:SETTLER_KEY"),
+        *("--committer.key", f"dev:{COMMITTER}", "--settler.key", f"dev:{SETTLER}"),
         *("--proof-coordinator.port", "0", "--proof-coordinator.tokens", str(folder / "tokens")),
         *("--metrics", "--metrics.port", "0"),
     ]
@@ -175,7 +170,7 @@ def _sequencer(wish: Wish, folder: Path, deployment: Path, l1_url: str) -> list[
 def _prover(folder: Path, coordinator: str, deployed: deploy.Deployment, number: int) -> list[str]:
     return [
         *("ethrex-prover", "run", "--backend", "attested", "--coordinator", coordinator),
-        *("--token-file", str(folder / "token"), "--id", f"local.{number}", "--key", "env:PROVER_KEY"),
+        *("--token-file", str(folder / "token"), "--id", f"local.{number}", "--key", f"dev:{PROVER}"),
         *("--l1-chain-id", str(deployed.l1_chain_id), "--verifier", f"0x{deployed.attested_verifier.hex()}"),
         *("--program-version", str(deployed.program_version), "--poll", "0.5"),
     ]

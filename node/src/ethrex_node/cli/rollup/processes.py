@@ -13,7 +13,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,20 +67,19 @@ class Child:
             await self.process.wait()
 
 
-async def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Child:
+async def start(name: str, command: Sequence[str], log: Path) -> Child:
     """`command` begins with one of this installation's commands. Raises `ChildFailed` where it is not installed."""
     program = Path(sys.executable).with_name(command[0])
     if not program.exists():
         raise ChildFailed(f"{program} is not installed")
     log.parent.mkdir(parents=True, exist_ok=True)
-    given = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(str(program), *command[1:]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=given,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             preexec_fn=_end_with(os.getpid()),
         )

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ethrex_node.cli.rollup import using
+from ethrex_node.rollup.l1 import signers
 
 
 class Address(click.ParamType[bytes]):
@@ -34,7 +35,7 @@ class Hash(click.ParamType[str]):
 
 ADDRESS = Address()
 HASH = Hash()
-KEY_HELP = "who signs: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY; never a key"
+KEY_HELP = f"who signs: {signers.FORMS}; never a key"
 
 
 def _asking(command: Callable[..., None]) -> Callable[..., None]:

@@ -45,9 +45,7 @@ class Session:
     async def account(self, chain: str) -> Account:
         """The caller's on "L1" or "L2"."""
         if self.wish.key is None:
-            raise click.ClickException(
-                "--key is missing: keystore:FILE[?password=FILE], env:NAME or web3signer:URL#PUBLIC_KEY"
-            )
+            raise click.ClickException(f"--key is missing: {signers.FORMS}")
         endpoint = self.rollup.l1 if chain == "L1" else self.rollup.l2
         chain_id = int(await self.rollup.l1.call("eth_chainId"), 16)  # a dev chain's keys are good above it as well
         return Account(chain, endpoint, await signers.open_signer(self.wish.key, chain_id, self.http))

@@ -3,7 +3,7 @@ Who may come in: a token says which role, and under which name.
 
 A token file has a line an identity: ``role name token``, or ``role name token pool`` for provers; ``#`` begins a comment.
 A prover's ids are its name, or its name, a dot and more: pods of a pool share a token. Nothing is served without a token.
-Another kind of token (a service account's) is another `Authenticate`.
+Service accounts' tokens are another `Authenticate`: see ``service_accounts``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ class Identity:
             raise NotAllowed(f"{self.name} may not act for {prover_id!r:.140}")
 
 
-Authenticate = Callable[[str], Identity]  # a bearer token -> who it is; raises Unidentified
+Authenticate = Callable[[str], Awaitable[Identity]]  # a bearer token -> who it is; raises Unidentified, Unavailable
 
 
 class BadTokenFile(Exception):
@@ -75,11 +75,23 @@ def from_file(path: Path) -> Authenticate:
 def of(known: Mapping[bytes, Identity]) -> Authenticate:
     """By SHA-256 of the tokens: looking one up takes a time that says nothing about the others."""
 
-    def authenticate(token: str) -> Identity:
+    async def authenticate(token: str) -> Identity:
         identity = known.get(_digest(token)) if len(token) <= TOKEN_MOST else None
         if identity is None:
             raise Unidentified("the token is not known")
         return identity
+
+    return authenticate
+
+
+def either(one: Authenticate, other: Authenticate) -> Authenticate:
+    """Who is unknown to the one is asked of the other."""
+
+    async def authenticate(token: str) -> Identity:
+        try:
+            return await one(token)
+        except Unidentified:
+            return await other(token)
 
     return authenticate
 

@@ -99,7 +99,7 @@ class Service:
     def _guarded(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                identity = self._authenticate(bearer(request.headers.get("Authorization")))
+                identity = await self._authenticate(bearer(request.headers.get("Authorization")))
                 bucket = self._buckets.get(identity.name)
                 self._buckets[identity.name] = rates.taken(bucket, self._settings.rate, self._clock())
                 answer = await handler(request, identity)

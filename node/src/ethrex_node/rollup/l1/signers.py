@@ -3,7 +3,7 @@ Keys that spend L1 money: in a keystore file, in an environment variable, or wit
 
 A signer is named by text that is safe to show: ``keystore:FILE`` (``?password=FILE`` for the file with its password),
 ``env:NAME``, ``web3signer:URL#PUBLIC_KEY``. A key in clear is refused: command lines are read by every process. The keys
-of dev chains are refused where the chain is not one.
+of dev chains are refused where the chain is not one; where it is, ``dev:N`` names account N of the usual mnemonic.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ SIGNATURE_BYTES: Final = 65
 REMOTE_SECONDS: Final = 10.0
 DEV_CHAINS: Final = frozenset({1337, 31337})
 DEV_KEYS_KNOWN: Final = 20  # of the usual mnemonic
+FORMS: Final = (
+    "keystore:FILE[?password=FILE], env:NAME, web3signer:URL#PUBLIC_KEY or, where the L1 is a dev chain, dev:N"
+)
 HALF_ORDER: Final = accounts.CURVE_ORDER // 2
 
 
@@ -150,7 +153,7 @@ async def open_signer(
     """The signer that `reference` names, for use on L1 `chain_id`. Raises `SignerError`."""
     kind, _, rest = reference.partition(":")
     if re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", reference):
-        raise BadReference("a key in clear is not taken: name a keystore:FILE, env:NAME or web3signer:URL#PUBLIC_KEY")
+        raise BadReference(f"a key in clear is not taken: name a {FORMS}")
     signer: Signer
     if kind == "keystore":
         signer = await asyncio.to_thread(_from_keystore, rest)
@@ -158,8 +161,10 @@ async def open_signer(
         signer = _from_environment(rest, environment)
     elif kind == "web3signer":
         signer = _remote(rest, session)
+    elif kind == "dev":
+        signer = _of_dev_chain(rest)
     else:
-        raise BadReference(f"{reference[:40]!r} names no key: use keystore:FILE, env:NAME or web3signer:URL#PUBLIC_KEY")
+        raise BadReference(f"{reference[:40]!r} names no key: use {FORMS}")
     refuse_development_key(signer.address, chain_id)
     return signer
 
@@ -197,6 +202,12 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> LocalSigner:
     except ValueError:
         raise KeyUnusable(f"the environment variable {name} does not hold 32 bytes as hex") from None
     return local(key)
+
+
+def _of_dev_chain(text: str) -> LocalSigner:
+    if not (text.isascii() and text.isdecimal() and len(text) < 3 and int(text) < DEV_KEYS_KNOWN):
+        raise BadReference(f"dev:{text[:40]}: a dev chain has the accounts dev:0 to dev:{DEV_KEYS_KNOWN - 1}")
+    return local(accounts.derive(count=int(text) + 1)[-1].key)
 
 
 def _remote(text: str, session: aiohttp.ClientSession | None) -> RemoteSigner:
