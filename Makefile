@@ -15,7 +15,7 @@ setup: ## make this checkout run: .venv from the lock, native core, commands (qu
 	@scripts/setup.sh
 
 up: setup ## a rollup on this machine: L1, contracts, sequencer, prover, funded accounts, a live view; ctrl-c leaves
-	@.venv/bin/ethrex l2 dev
+	@.venv/bin/ethrexctl up -f examples/rollup.yaml
 
 test: setup test-native test-python ## every test: the native core's, units, a sample of the official suites
 

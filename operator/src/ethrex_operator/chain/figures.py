@@ -6,9 +6,10 @@ The names are those of the node's metrics page; a sequencer that does not know o
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -50,6 +51,11 @@ class Rollup:
     waiting: bool = False
     l1_lag_blocks: int = 0
     accounts: Mapping[str, Account] = field(default_factory=dict)
+
+
+def plain(value: Any) -> Any:
+    """For JSON: ``json.dumps(seen, default=plain)``."""
+    return dataclasses.asdict(value)
 
 
 async def of_sequencer(session: aiohttp.ClientSession, metrics_url: str) -> Rollup:

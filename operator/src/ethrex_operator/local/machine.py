@@ -48,10 +48,10 @@ class Command:
 
 
 class Machine:
-    """A `Place`. Lives with the supervisor."""
+    """A `Place`. Lives with the supervisor. Unless `keep`, tokens that it has to make are forgotten."""
 
-    def __init__(self, folder: Path, ports: Ports, library: Library) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, ports: Ports, library: Library, *, keep: bool = True) -> None:
+        self._folder, self._keep = folder, keep
         self._ports = ports
         self._library = library
 
@@ -101,7 +101,8 @@ class Machine:
             return path.read_text().strip()
         except FileNotFoundError:
             token = secrets.token_hex(TOKEN_BYTES)
-            write_private(path, token.encode())
+            if self._keep:
+                write_private(path, token.encode())
             return token
 
     def _content(self, file: parts.File) -> bytes:

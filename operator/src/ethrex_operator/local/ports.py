@@ -21,10 +21,10 @@ class NoPort(Exception):
 
 
 class Ports:
-    """Lives with the supervisor; `file` outlives it."""
+    """Lives with the supervisor; `file` outlives it, and is left as it is unless `keep`."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, *, keep: bool = True) -> None:
+        self._file, self._keep = file, keep
         self._known: dict[str, int] = _read(file)
 
     def of(self, workload: str, port: str) -> int:
@@ -51,6 +51,8 @@ class Ports:
         self._write()
 
     def _write(self) -> None:
+        if not self._keep:
+            return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         new = self._file.with_suffix(".new")
         new.write_text(json.dumps(self._known, indent=1, sort_keys=True) + "\n")

@@ -80,7 +80,7 @@ class Supervisor:
     def __init__(self, folder: Path, library: Library, programs: Path = PROGRAMS) -> None:
         self.folder, self.programs = folder, programs
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(folder / "lock")
+        self._lock = locked(folder / "lock")
         self.ports = Ports(folder / "state" / "ports.json")
         self.machine = Machine(folder, self.ports, library)
         self._keepers: dict[str, _Keeper] = {}
@@ -94,7 +94,7 @@ class Supervisor:
         gone = [name for name in self.known() if only and name not in wanted]
         await asyncio.gather(*(self._drop(name) for name in gone))
         for one in workloads:
-            running = process.adopt(_record(self.folder, one.name)) is not None
+            running = process.adopt(record_of(self.folder, one.name)) is not None
             for port in one.ports:
                 self.ports.settle(one.name, port.name, port.number, running=running)
         for one in workloads:
@@ -136,7 +136,7 @@ class Supervisor:
         if keeper is not None:
             await keeper.end()
         else:
-            await _end_recorded(_record(self.folder, name), process.KILL_WAIT_SECONDS)
+            await _end_recorded(record_of(self.folder, name), process.KILL_WAIT_SECONDS)
         if forget:
             self.ports.forget(name)
 
@@ -152,9 +152,7 @@ class _Keeper:
 
     def result(self) -> bytes | None:
         """None before it has succeeded as it is wanted now."""
-        if _read(self._mark) != self.command.digest.encode():
-            return None
-        return _read(self.command.result) or b""
+        return (_read(self.command.result) or b"") if is_done(self.command) else None
 
     async def leave(self) -> None:
         """Stop looking; the process goes on."""
@@ -189,7 +187,7 @@ class _Keeper:
 
     def _has_ended_well(self) -> bool:
         if self.workload.lifetime is Lifetime.TASK:
-            write_private(self._mark, self.command.digest.encode())
+            write_private(_mark(self.command), self.command.digest.encode())
             return True
         return False
 
@@ -268,19 +266,15 @@ class _Keeper:
 
     @property
     def _record(self) -> Path:
-        return _record(self._folder, self.workload.name)
+        return record_of(self._folder, self.workload.name)
 
     @property
     def _log(self) -> Path:
         return self._folder / "logs" / f"{self.workload.name}.log"
 
-    @property
-    def _mark(self) -> Path:
-        return self.command.result.with_suffix(".done")
 
-
-def _locked(path: Path) -> int:
-    """Raises `InUse`."""
+def locked(path: Path, *, note: bool = True) -> int:
+    """The descriptor that holds the lock; who has it is noted in the file. Raises `InUse`."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -288,8 +282,9 @@ def _locked(path: Path) -> int:
         holder = os.read(descriptor, 32).decode(errors="replace").strip()
         os.close(descriptor)
         raise InUse(f"{path.parent} is kept by another ethrexctl (pid {holder or 'unknown'})") from None
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    if note:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
 
 
@@ -300,8 +295,17 @@ async def _end_recorded(record: Path, seconds: float) -> None:
     process.forget(record)
 
 
-def _record(folder: Path, name: str) -> Path:
+def record_of(folder: Path, name: str) -> Path:
     return folder / "state" / f"{name}.process"
+
+
+def is_done(command: Command) -> bool:
+    """Whether a task has succeeded as it is wanted now."""
+    return _read(_mark(command)) == command.digest.encode()
+
+
+def _mark(command: Command) -> Path:
+    return command.result.with_suffix(".done")
 
 
 def recorded(folder: Path) -> Mapping[str, Record]:
