@@ -129,6 +129,7 @@ class Supervisor:
             await keeper.leave()
         if self._session is not None:
             await self._session.close()
+        self.ports.close()
         os.close(self._lock)
 
     async def _drop(self, name: str, *, forget: bool = True) -> None:

@@ -1,0 +1,174 @@
+"""`ethrexctl` with the real parts: a rollup comes up, outlives a killed ethrexctl, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ethrex_operator.local import supervisor
+
+LIMIT_SECONDS = 100.0
+EXAMPLE = Path(__file__).parents[4] / "examples" / "rollup.yaml"
+CONTROL = Path(sys.executable).with_name("ethrexctl")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """Whatever a failed test leaves running is ended."""
+    yield tmp_path / "runs"
+    for folder in (tmp_path / "runs").glob("*"):
+        for record in supervisor.recorded(folder).values():
+            if record.alive:
+                os.kill(record.pid, signal.SIGKILL)
+
+
+def control(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(CONTROL), words[0], "--root", str(root), *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+
+
+@contextmanager
+def up(root: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    log = root.with_name(f"up-{time.monotonic_ns()}.log")
+    command = [str(CONTROL), "up", "-f", str(EXAMPLE), "--root", str(root), *words]
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, text=True) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+
+
+def wait_for(what: str, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + LIMIT_SECONDS
+    while not holds():
+        assert time.monotonic() < end, f"{what}: not within {LIMIT_SECONDS:g} s"
+        time.sleep(0.1)
+
+
+def status(root: Path, name: str) -> dict[str, Any]:
+    done = control(root, "status", name, "--json")
+    found: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"ready": False, "workloads": {}}
+    return found
+
+
+def is_ready(root: Path, name: str) -> bool:
+    return bool(status(root, name)["ready"])
+
+
+def pids(given: dict[str, Any]) -> dict[str, int]:
+    return {name: one["pid"] for name, one in given["workloads"].items() if one["pid"]}
+
+
+def is_running(pid: int) -> bool:
+    """A process that only waits to be asked for its status by the machine's first process does not count."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def ask(url: str, method: str, *params: Any) -> Any:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["result"]
+
+
+def test_a_rollup_comes_up_outlives_a_killed_ethrexctl_and_leaves_nothing(root: Path) -> None:
+    with up(root) as first:
+        wait_for("ready", lambda: is_ready(root, "rollup"))
+        before = status(root, "rollup")
+        first.kill()
+    orphans = status(root, "rollup")
+    with up(root) as second:
+        wait_for("taken over", lambda: status(root, "rollup").get("supervised", False))
+        wait_for("ready again", lambda: is_ready(root, "rollup"))
+        after = status(root, "rollup")
+        url = after["public"]["rollup-sequencer"]
+        wait_for("a verified batch", lambda: status(root, "rollup")["rollups"]["rollup"]["batches"]["verified"] > 0)
+        account = "0xa0ee7a142d267c1f36714e4a8f75612f20a79720"
+        balance = int(ask(url, "eth_getBalance", account, "latest"), 16)
+        second.send_signal(signal.SIGINT)
+        code = second.wait(LIMIT_SECONDS)
+
+    assert set(pids(before)) == {"l1", "rollup-sequencer", "provers-0"}
+    assert pids(orphans) == pids(before)
+    assert not orphans["supervised"]
+    assert pids(after) == pids(before)
+    assert balance == 1_000 * 10**18
+    assert code == 0
+    assert not any(is_running(pid) for pid in pids(after).values())
+
+
+def test_two_rollups_run_side_by_side_and_one_is_taken_down(root: Path) -> None:
+    with up(root, "--name", "one"), up(root, "--name", "two") as other:
+        wait_for("both ready", lambda: is_ready(root, "one") and is_ready(root, "two"))
+        urls = [status(root, name)["public"] for name in ("one", "two")]
+        down = control(root, "down", "two", "--delete-data")
+        code = other.wait(LIMIT_SECONDS)
+
+        assert {*urls[0].values()}.isdisjoint(urls[1].values())
+        assert down.returncode == 0
+        assert code == 0
+        assert not (root / "two").exists()
+        assert is_ready(root, "one")
+
+
+def test_what_an_unsupervised_run_left_is_taken_down(root: Path) -> None:
+    with up(root, "--no-fund") as first:
+        wait_for("ready", lambda: is_ready(root, "rollup"))
+        left = pids(status(root, "rollup"))
+        first.kill()
+    down = control(root, "down")
+
+    assert down.returncode == 0
+    assert not any(is_running(pid) for pid in left.values())
+
+
+def test_the_plan_says_what_would_start_and_what_has_no_meaning_here(root: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "rollup.yaml"
+    manifest.write_text(EXAMPLE.read_text() + "  placement:\n    nodeSelector: {gpu: h100}\n")
+    done = control(root, "plan", "-f", str(manifest), "--json")
+    found = json.loads(done.stdout)
+
+    assert [one["action"] for one in found["workloads"]] == ["start"] * 4
+    assert found["withoutMeaning"] == [{"object": "ProverPool/provers", "field": "spec.placement"}]
+    assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("status",), "nothing was brought up in"),
+        (("down", "nobody"), "there is no run nobody"),
+        (("up", "-f", "/nowhere.yaml"), "No such file"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_code_2(root: Path, words: tuple[str, ...], said: str) -> None:
+    done = control(root, *words)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_manifest_that_cannot_run_here_is_refused_with_its_reason(root: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "rollup.yaml"
+    manifest.write_text(EXAMPLE.read_text().replace("name: provers\n---", "name: nobody\n---"))
+    done = control(root, "up", "-f", str(manifest))
+
+    assert done.returncode == 2
+    assert "there is no ProverPool nobody" in done.stderr
