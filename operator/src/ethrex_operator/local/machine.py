@@ -83,6 +83,9 @@ class Machine:
     def own_address(self) -> str:
         return LOOPBACK
 
+    def own_name(self, workload: Workload) -> str:
+        return workload.name
+
     def volume(self, workload: Workload, name: str) -> str:
         return str(self._folder / "data" / workload.name / name)
 

@@ -85,7 +85,12 @@ class ResultFile:
     """Where a task writes what it found, a few KB, for whoever started it to read."""
 
 
-Part = str | UrlOf | OwnPort | OwnAddress | InVolume | FileOf | ResultFile
+@dataclass(frozen=True, slots=True)
+class OwnName:
+    """What the place calls the running instance: its pod's name, or the workload's."""
+
+
+Part = str | UrlOf | OwnPort | OwnAddress | OwnName | InVolume | FileOf | ResultFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,7 @@ class Place(Protocol):
     def url(self, part: UrlOf) -> str: ...
     def own_port(self, workload: Workload, port: Port) -> int: ...
     def own_address(self) -> str: ...
+    def own_name(self, workload: Workload) -> str: ...
     def volume(self, workload: Workload, name: str) -> str: ...
     def file(self, workload: Workload, name: str) -> str: ...
     def result(self, workload: Workload) -> str: ...
@@ -290,6 +296,8 @@ def filled(argument: Part | Joined, workload: Workload, place: Place) -> str:
             if all(one.name != name for one in workload.files):
                 raise LookupError(f"{workload.name} has no file {name!r}")
             return place.file(workload, name)
+        case OwnName():
+            return place.own_name(workload)
         case ResultFile():
             return place.result(workload)
         case str():

@@ -1,0 +1,88 @@
+"""Who a workload is, and who may come to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...api.base import GROUP
+from ...topology.workload import Guests, Port, Reach, Workload
+from .naming import MANAGER, OWNER_KIND, ROLE, Object, Owner, metadata, selector
+
+MONITORING: Final = f"{GROUP}/monitoring"  # a label of namespaces whose pods may scrape metrics
+OPERATOR: Final[Object] = {
+    "namespaceSelector": {},
+    "podSelector": {"matchLabels": {"app.kubernetes.io/name": MANAGER}},
+}
+
+
+def service_account(workload: Workload, owner: Owner) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(workload.account, workload, owner),
+        "automountServiceAccountToken": False,
+    }
+
+
+def service(workload: Workload, owner: Owner) -> list[Object]:
+    """None where nobody comes. The coordinator is there before the pod is ready: a starting one takes provers as well."""
+    if not workload.ports:
+        return []
+    ports = [
+        {"name": port.name, "port": port.number, "targetPort": port.name, "protocol": "TCP"} for port in workload.ports
+    ]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(workload.name, workload, owner),
+            "spec": {"type": "ClusterIP", "selector": selector(workload), "ports": ports},
+        }
+    ]
+
+
+def network_policy(workload: Workload, owner: Owner) -> Object:
+    """What is not said here does not get in. Out it may: an L1 or a signer can be anywhere."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(workload.name, workload, owner),
+        "spec": {
+            "podSelector": {"matchLabels": selector(workload)},
+            "policyTypes": ["Ingress"],
+            "ingress": [_rule(port, workload) for port in workload.ports],
+        },
+    }
+
+
+def _rule(port: Port, workload: Workload) -> Object:
+    rule: Object = {"ports": [{"port": port.number, "protocol": "TCP"}]}
+    sources = _sources(port.reach, workload)
+    return rule if sources is None else {"from": sources, **rule}
+
+
+def _sources(reach: Reach, workload: Workload) -> list[Object] | None:
+    """None: anybody."""
+    match reach:
+        case Reach.PUBLIC:
+            return None
+        case Reach.ROLLUP:
+            return [_peers({}, {OWNER_KIND: "EthrexRollup"})]
+        case Reach.PROVERS:
+            return [*(_peers(_named(space), {ROLE: "prover"}) for space in _provers_from(workload)), OPERATOR]
+        case Reach.OPERATOR:
+            return [OPERATOR, {"namespaceSelector": {"matchLabels": {MONITORING: "true"}}}]
+
+
+def _provers_from(workload: Workload) -> list[str]:
+    """The namespaces of the pools that may come."""
+    guests = (file.content.guests for file in workload.files if isinstance(file.content, Guests))
+    return sorted({one.namespace for some in guests for one in some if one.role == "prover"})
+
+
+def _named(namespace: str) -> Object:
+    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+
+
+def _peers(namespaces: Object, pods: Object) -> Object:
+    return {"namespaceSelector": namespaces, "podSelector": {"matchLabels": pods}}
