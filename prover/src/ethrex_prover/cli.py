@@ -49,9 +49,11 @@ def ethrex_prover() -> None:
 )
 @click.option(
     "--token-file",
+    "token_files",
+    multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="file with the token that the coordinators know, or a service account's; read again all the time",
+    help="file with the token that the coordinators know, read again for every request; or one for each of them, in order",
 )
 @click.option("--id", "prover", required=True, help="name that belongs to the token, or that, a dot and more")
 @click.option(
@@ -96,9 +98,14 @@ def run(**given: Any) -> None:  # fmt: skip
 
 
 def _settings(given: dict[str, Any]) -> process.Settings:
+    coordinators, files = given["coordinators"], given["token_files"]
+    if len(files) not in (1, len(coordinators)):
+        raise click.UsageError(
+            f"{len(coordinators)} --coordinator and {len(files)} --token-file: give one, or one for each"
+        )
     return process.Settings(
-        coordinators=given["coordinators"],
-        token_file=given["token_file"],
+        coordinators=coordinators,
+        token_files=files,
         prover=given["prover"],
         key=given["key"],
         domain=attested.Domain(given["l1_chain_id"], given["verifier"]),

@@ -21,10 +21,13 @@ from ethrex_prover.token import TokenFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`key` names a signer (`signers.open_signer`), `prover` is this process's id at its coordinators."""
+    """
+    `key` names a signer (`signers.open_signer`), `prover` is this process's id at its coordinators. `token_files` is one
+    for all of them, or one each.
+    """
 
     coordinators: tuple[str, ...]
-    token_file: Path
+    token_files: tuple[Path, ...]
     prover: str
     key: str
     domain: attested.Domain
@@ -36,9 +39,13 @@ class Settings:
 async def run(settings: Settings, execute: Execute) -> None:
     """Until SIGTERM or SIGINT. Raises `NotAble`, `signers.SignerError` and OSError before it takes any job."""
     async with aiohttp.ClientSession() as session:
-        token = TokenFile(settings.token_file)
+        files = [TokenFile(path) for path in settings.token_files]
+        tokens = files * len(settings.coordinators) if len(files) == 1 else files
         signer = await signers.open_signer(settings.key, settings.domain.l1_chain_id, session)
-        clients = [CoordinatorClient(url, token, settings.prover, session) for url in settings.coordinators]
+        clients = [
+            CoordinatorClient(url, token, settings.prover, session)
+            for url, token in zip(settings.coordinators, tokens, strict=True)
+        ]
         working = worker.Worker(clients, Attested(execute, signer, settings.domain), settings.worker)
         print(f"prover     {settings.prover}, attested, signer 0x{signer.address.hex()}", flush=True)
         door = await _door(settings, working)

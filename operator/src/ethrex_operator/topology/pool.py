@@ -60,10 +60,13 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
     if any(one.contracts.attested_verifier != first.contracts.attested_verifier for one in served):
         raise Unmet("ManySettlements", "the rollups of an attested pool settle by one verifier contract")
     signer = rollups.pool_signer(pool, first.l1)
-    token = f"{pool.name}.token"
     coordinators: list[Argument] = []
+    tokens = []
     for one in served:
-        coordinators += ["--coordinator", rollups.url(one.rollup, rollups.COORDINATOR, pool.namespace)]
+        token = File(f"{one.rollup.namespace}.{one.rollup.name}.token", _token(one, pool))
+        url = rollups.url(one.rollup, rollups.COORDINATOR, pool.namespace)
+        coordinators += ["--coordinator", url, "--token-file", FileOf(token.name)]
+        tokens.append(token)
     spec = pool.spec
     return Workload(
         name=f"{pool.name}-{number}",
@@ -73,7 +76,7 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         image=running.image(spec.image, "prover"),
         lifetime=Lifetime.WORKER,
         arguments=(
-            *("run", "--backend", spec.backend, *coordinators, "--token-file", FileOf(token)),
+            *("run", "--backend", spec.backend, *coordinators),
             *("--id", Joined((f"{pool.namespace}.{pool.name}.", OwnName())), "--key", signer.reference),
             *("--l1-chain-id", str(first.contracts.l1_chain_id), "--verifier", first.contracts.attested_verifier),
             *("--program-version", str(first.contracts.program_version), "--poll", "0.5"),
@@ -81,7 +84,7 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
             *("--metrics-addr", OwnAddress(), "--metrics-port", OwnPort(METRICS.name)),
         ),
         ports=(METRICS,),
-        files=(File(token, IdentityToken(rollups.audience(first.rollup), pool.name)), *signer.files),
+        files=(*tokens, *signer.files),
         probes=Probes(METRICS.name),
         resources=running.resources(spec.resources),
         placement=_placement(pool),
@@ -89,6 +92,10 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         annotations=spec.placement.annotations,
         stop_seconds=spec.drain.grace_period_seconds + LEAVING_SECONDS,
     )
+
+
+def _token(served: Served, pool: ProverPool) -> IdentityToken:
+    return IdentityToken(rollups.audience(served.rollup), pool.name)
 
 
 def _placement(pool: ProverPool) -> Placement:

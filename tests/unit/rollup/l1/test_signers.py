@@ -53,11 +53,21 @@ async def test_a_key_from_the_environment() -> None:
         await signers.open_signer("env:OTHER", MAINNET, environment=environment)
 
 
+async def test_a_key_from_a_file_as_a_cluster_mounts_it(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"0x{SECRET.hex()}\n")
+
+    assert (await signers.open_signer(f"file:{tmp_path}/key", MAINNET)).address == ADDRESS
+    with pytest.raises(signers.KeyUnusable, match="the key file .*/other: .*No such file"):
+        await signers.open_signer(f"file:{tmp_path}/other", MAINNET)
+
+
 @pytest.mark.parametrize("value", ["zz", "0x12", "00" * 32, "ff" * 32])
-async def test_a_value_that_is_no_key_is_refused_and_not_shown(value: str) -> None:
-    with pytest.raises(signers.KeyUnusable) as refused:
-        await signers.open_signer("env:KEY", MAINNET, environment={"KEY": value})
-    assert value not in str(refused.value)
+async def test_a_value_that_is_no_key_is_refused_and_not_shown(value: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(value)
+    for reference in ("env:KEY", f"file:{tmp_path}/key"):
+        with pytest.raises(signers.KeyUnusable) as refused:
+            await signers.open_signer(reference, MAINNET, environment={"KEY": value})
+        assert value not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", [SECRET.hex(), "0x" + SECRET.hex()])
@@ -69,7 +79,7 @@ async def test_a_key_in_clear_is_refused_and_not_shown(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "key.json", "file:x", "web3signer:http://h#zz", "dev:", "dev:20", "dev:-1", "dev:x", "dev:0x1", "dev:٣"],
+    ["", "key.json", "fil:x", "web3signer:http://h#zz", "dev:", "dev:20", "dev:-1", "dev:x", "dev:0x1", "dev:٣"],
 )
 async def test_what_names_no_key_is_refused(text: str) -> None:
     async with aiohttp.ClientSession() as session:

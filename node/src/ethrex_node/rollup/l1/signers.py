@@ -2,7 +2,7 @@
 Keys that spend L1 money: in a keystore file, in an environment variable, or with a remote signer (Web3Signer).
 
 A signer is named by text that is safe to show: ``keystore:FILE`` (``?password=FILE`` for the file with its password),
-``env:NAME``, ``web3signer:URL#PUBLIC_KEY``. A key in clear is refused: command lines are read by every process. The keys
+``file:FILE`` (32 bytes as hex, such as a mounted secret), ``env:NAME``, ``web3signer:URL#PUBLIC_KEY``. A key in clear is refused: command lines are read by every process. The keys
 of dev chains are refused where the chain is not one; where it is, ``dev:N`` names account N of the usual mnemonic.
 """
 
@@ -28,9 +28,7 @@ SIGNATURE_BYTES: Final = 65
 REMOTE_SECONDS: Final = 10.0
 DEV_CHAINS: Final = frozenset({1337, 31337})
 DEV_KEYS_KNOWN: Final = 20  # of the usual mnemonic
-FORMS: Final = (
-    "keystore:FILE[?password=FILE], env:NAME, web3signer:URL#PUBLIC_KEY or, where the L1 is a dev chain, dev:N"
-)
+FORMS: Final = "keystore:FILE[?password=FILE], file:FILE, env:NAME, web3signer:URL#PUBLIC_KEY or, where the L1 is a dev chain, dev:N"
 HALF_ORDER: Final = accounts.CURVE_ORDER // 2
 
 
@@ -157,6 +155,8 @@ async def open_signer(
     signer: Signer
     if kind == "keystore":
         signer = await asyncio.to_thread(_from_keystore, rest)
+    elif kind == "file":
+        signer = await asyncio.to_thread(_from_file, rest)
     elif kind == "env":
         signer = _from_environment(rest, environment)
     elif kind == "web3signer":
@@ -193,15 +193,27 @@ def _from_keystore(text: str) -> LocalSigner:
         raise KeyUnusable(f"{name}: {error}") from None
 
 
+def _from_file(name: str) -> LocalSigner:
+    try:
+        text = Path(name).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyUnusable(f"the key file {name}: {error}") from None
+    return _from_hex(text, f"the key file {name}")
+
+
 def _from_environment(name: str, environment: Mapping[str, str]) -> LocalSigner:
     text = environment.get(name, "")
     if not text:
         raise KeyUnusable(f"the environment variable {name} is not set")
+    return _from_hex(text, f"the environment variable {name}")
+
+
+def _from_hex(text: str, where: str) -> LocalSigner:
+    """Raises `KeyUnusable`, and shows nothing of the text."""
     try:
-        key = bytes.fromhex(text.strip().removeprefix("0x"))
+        return local(bytes.fromhex(text.strip().removeprefix("0x")))
     except ValueError:
-        raise KeyUnusable(f"the environment variable {name} does not hold 32 bytes as hex") from None
-    return local(key)
+        raise KeyUnusable(f"{where} does not hold 32 bytes as hex") from None
 
 
 def _of_dev_chain(text: str) -> LocalSigner:
