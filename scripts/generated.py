@@ -6,19 +6,29 @@ A page is a path and a function that gives its text.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import third_party
+import yaml
 
 from ethrex_node.config import reference
 from ethrex_node.node import reference as methods
 from ethrex_node.rollup import settings as rollup
+from ethrex_operator.api import crd
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def _yaml(value: Any) -> str:
+    return str(yaml.safe_dump(value, sort_keys=False, width=120))
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    **{f"crds/{name}": functools.partial(_yaml, definition) for name, definition in crd.every().items()},
     "docs/reference/cli.md": reference.page,
     "docs/reference/l2.md": lambda: reference.page_of(rollup.HEAD, rollup.TABLE.options),
     "docs/reference/rpc.md": methods.page,

@@ -172,3 +172,9 @@ def url(rollup: EthrexRollup, port: Port, namespace: str) -> UrlOf:
     """As who is in `namespace` reaches it."""
     where = None if rollup.namespace == namespace else rollup.namespace
     return UrlOf(sequencer_name(rollup), port.name, where)
+
+
+def signers(wanted: Wanted) -> frozenset[str]:
+    """The accounts on L1 that spend nonces for this rollup. Raises `Unmet`."""
+    keys = _keys(wanted)
+    return frozenset((keys.committer.address, keys.settler.address))

@@ -57,7 +57,7 @@ async def test_a_key_from_a_file_as_a_cluster_mounts_it(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"0x{SECRET.hex()}\n")
 
     assert (await signers.open_signer(f"file:{tmp_path}/key", MAINNET)).address == ADDRESS
-    with pytest.raises(signers.KeyUnusable, match="the key file .*/other: .*No such file"):
+    with pytest.raises(signers.KeyUnusable, match=r"the key file .*/other: .*No such file"):
         await signers.open_signer(f"file:{tmp_path}/other", MAINNET)
 
 

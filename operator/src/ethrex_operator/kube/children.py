@@ -1,0 +1,212 @@
+"""
+What the operator made, kept as it was made.
+
+The metadata of all children is watched; so an object that nobody touched costs no request, and one that somebody deleted or
+changed is applied again at once. Bodies are not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from . import errors, kinds
+from .client import Kube, Object
+from .kinds import Kind
+from .objects.naming import MANAGER, OWNER, OWNER_KIND, Owner, digest
+
+log = logging.getLogger(__name__)
+
+OURS: Final = {"app.kubernetes.io/managed-by": MANAGER}
+AGAIN_SECONDS: Final = 1.0
+
+Place = tuple[str, str, str]  # kind, namespace, name
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """As much as is remembered of a child."""
+
+    uid: str
+    version: str
+    generation: int  # 0 for kinds that do not count theirs
+    labels: Mapping[str, str]
+    owners: frozenset[str]  # uids
+
+    @classmethod
+    def of(cls, given: Object) -> Seen:
+        metadata = given["metadata"]
+        return cls(
+            uid=metadata["uid"],
+            version=metadata["resourceVersion"],
+            generation=int(metadata.get("generation") or 0),
+            labels=metadata.get("labels") or {},
+            owners=frozenset(one["uid"] for one in metadata.get("ownerReferences") or ()),
+        )
+
+    def same_wish(self, other: Seen) -> bool:
+        """Nothing but the status differs. Of kinds without a generation any change counts."""
+        if self.uid != other.uid or self.labels != other.labels or self.owners != other.owners:
+            return False
+        return self.version == other.version or bool(self.generation and self.generation == other.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that was done, for an event."""
+
+    reason: str
+    note: str
+
+
+class NameTaken(Exception):
+    """An object of that name exists, and it is not the resource's."""
+
+
+class Children:
+    """`watch` runs as long as the operator; `ensure` may be called once it is `ready`."""
+
+    def __init__(self, kube: Kube, namespace: str | None, told: Callable[[str, str, str], None]) -> None:
+        """`told` hears kind, namespace and name of the owner of a child that changed."""
+        self._kube, self._namespace, self._told = kube, namespace, told
+        self._seen: dict[Place, Seen] = {}
+        self._applied: dict[Place, tuple[str, Seen]] = {}  # the digest that was applied, and what came of it
+        self._waiting = set(kinds.CHILDREN) | {kinds.POD}
+        self.ready = asyncio.Event()
+
+    async def watch(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for kind in tuple(self._waiting):
+                group.create_task(self._watch(kind))
+
+    async def ensure(self, owner: Owner, wanted: Iterable[Object]) -> list[Change]:
+        """Apply what differs, delete what is no longer wanted. Raises `KubeError`, `NameTaken`."""
+        changes: list[Change] = []
+        places: set[Place] = set()
+        for one in wanted:
+            places.add(place_of(one))
+            change = await self._apply(owner, one)
+            if change is not None:
+                changes.append(change)
+        for place, seen in self._of(owner):
+            if place not in places and owner.uid in seen.owners and place[0] != kinds.CLAIM.name:
+                await self._kube.delete(_kind(place), place[1], place[2], uid=seen.uid)
+                changes.append(Change("Removed", f"{place[0]} {place[2]} is no longer wanted"))
+        return changes
+
+    def claims(self, owner: Owner) -> list[str]:
+        """Names of the volumes' claims that were made for it."""
+        return [place[2] for place, _ in self._of(owner) if place[0] == kinds.CLAIM.name]
+
+    def seen(self, kind: Kind, namespace: str, name: str) -> Seen | None:
+        return self._seen.get((kind.name, namespace, name))
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    async def _apply(self, owner: Owner, wanted: Object) -> Change | None:
+        place, asked = place_of(wanted), digest(wanted)
+        seen, applied = self._seen.get(place), self._applied.get(place)
+        if seen is not None and applied is not None and applied[0] == asked and seen.same_wish(applied[1]):
+            return None
+        if seen is None:
+            await self._refuse_foreign(owner, wanted)
+        try:
+            done = Seen.of(await self._kube.apply(wanted))
+        except errors.Refused as error:
+            if seen is None or place[0] == kinds.CLAIM.name:
+                raise
+            await self._kube.delete(_kind(place), place[1], place[2], uid=seen.uid)
+            self._applied.pop(place, None)
+            raise errors.Conflict(
+                f"{place[0]} {place[2]} cannot be changed in place and is made anew: {error}"
+            ) from error
+        self._applied[place] = (asked, done)
+        self._seen[place] = done
+        name = f"{place[0]} {place[2]}"
+        if applied is None:
+            return None if seen is not None and seen.version == done.version else Change("Applied", name)
+        if applied[0] != asked:
+            return Change("Changed", name)
+        if seen is None or seen.uid != applied[1].uid:
+            return Change("Recreated", f"{name} had been deleted")
+        return Change("Repaired", f"{name} had been changed") if done.version != seen.version else None
+
+    async def _refuse_foreign(self, owner: Owner, wanted: Object) -> None:
+        """Raises `NameTaken`."""
+        place = place_of(wanted)
+        found = await self._kube.find(_kind(place), place[1], place[2])
+        if found is None:
+            return
+        labels = found["metadata"].get("labels") or {}
+        if (labels.get(OWNER_KIND), labels.get(OWNER)) != (owner.kind, owner.name):
+            raise NameTaken(f"{place[0]} {place[2]} exists and is not of {owner.kind} {owner.name}")
+
+    def _of(self, owner: Owner) -> list[tuple[Place, Seen]]:
+        return [
+            (place, seen)
+            for place, seen in list(self._seen.items())
+            if place[1] == owner.namespace
+            and place[0] != kinds.POD.name
+            and seen.labels.get(OWNER_KIND) == owner.kind
+            and seen.labels.get(OWNER) == owner.name
+        ]
+
+    async def _watch(self, kind: Kind) -> None:
+        while True:
+            try:
+                version = await self._list(kind)
+                while True:
+                    async for event, given in self._kube.watch(kind, self._namespace, version, OURS):
+                        version = given["metadata"]["resourceVersion"]
+                        self._note(kind, event, given)
+            except errors.Gone:
+                continue
+            except errors.KubeError as error:
+                log.warning("a watch begins again", extra={"kind": kind.name, "reason": str(error)})
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _list(self, kind: Kind) -> str:
+        found, version = await self._kube.list(kind, self._namespace, OURS, metadata=True)
+        there = {(kind.name, one["metadata"]["namespace"], one["metadata"]["name"]): one for one in found}
+        for place in [place for place in self._seen if place[0] == kind.name and place not in there]:
+            self._forget(place)
+        for one in there.values():
+            self._note(kind, "ADDED", one)
+        self._waiting.discard(kind)
+        if not self._waiting:
+            self.ready.set()
+        return version
+
+    def _note(self, kind: Kind, event: str, given: Object) -> None:
+        if event == "BOOKMARK":
+            return
+        place = (kind.name, given["metadata"]["namespace"], given["metadata"]["name"])
+        if event == "DELETED":
+            self._forget(place)
+            return
+        seen = Seen.of(given)
+        if self._seen.get(place) != seen:
+            self._seen[place] = seen
+            self._tell(place, seen)
+
+    def _forget(self, place: Place) -> None:
+        seen = self._seen.pop(place, None)
+        if seen is not None:
+            self._tell(place, seen)
+
+    def _tell(self, place: Place, seen: Seen) -> None:
+        kind, name = seen.labels.get(OWNER_KIND), seen.labels.get(OWNER)
+        if kind and name:
+            self._told(kind, place[1], name)
+
+
+def place_of(given: Object) -> Place:
+    return given["kind"], given["metadata"]["namespace"], given["metadata"]["name"]
+
+
+def _kind(place: Place) -> Kind:
+    return next(kind for kind in (*kinds.CHILDREN, kinds.POD) if kind.name == place[0])

@@ -1,0 +1,220 @@
+"""
+The API server, as little as the operator needs of it: server-side apply, get, list, delete, watch.
+
+Objects are plain dictionaries. Addresses, certificates and tokens come out of a kubeconfig or of the pod, by the official
+client's loader, which also renews the pod's token; the requests are our own, over one session of aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import orjson
+from kubernetes.aio import client as official
+from kubernetes.aio import config
+
+from . import errors, kinds
+from .kinds import Kind
+
+MANAGER: Final = "ethrex-operator"
+AGENT: Final = "ethrex-operator"
+SECONDS: Final = 10.0
+WATCH_SECONDS: Final = 300  # the server ends a watch by itself then, and it is begun again
+SILENCE_SECONDS: Final = 90.0  # bookmarks come each minute: a watch that says less is dead
+PAGE: Final = 500
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v1"
+
+Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests by verb, for metrics."""
+
+    requests: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+class Kube:
+    """From `connect` to `close`."""
+
+    def __init__(self, configuration: official.Configuration) -> None:
+        self._configuration = configuration
+        self._api = official.ApiClient(configuration)
+        self._session: aiohttp.ClientSession | None = None
+        self.counts = Counts()
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Kube:
+        """By a kubeconfig, or as the pod that this runs in. Raises `KubeError`."""
+        configuration = official.Configuration()
+        try:
+            if kubeconfig is not None:
+                await config.load_kube_config(str(kubeconfig), context=context, client_configuration=configuration)
+            else:
+                config.load_incluster_config(client_configuration=configuration)
+        except (config.ConfigException, OSError) as error:
+            raise errors.Refused(f"no way to an API server: {error}") from error
+        return cls(configuration)
+
+    @property
+    def host(self) -> str:
+        return str(self._configuration.host)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        await self._api.close()
+
+    async def apply(
+        self, wanted: Object, *, manager: str = MANAGER, force: bool = True, status: bool = False, dry_run: bool = False
+    ) -> Object:
+        """Server-side apply of the fields that `wanted` has, and of no others. Raises `KubeError`."""
+        path = _path_of(wanted) + ("/status" if status else "")
+        asked = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
+        return await self.request("PATCH", path, wanted, asked, content="application/apply-patch+yaml")
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        """Raises `NotFound` and other `KubeError`s."""
+        return await self.request("GET", kind.path(namespace, name))
+
+    async def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        try:
+            return await self.get(kind, namespace, name)
+        except errors.NotFound:
+            return None
+
+    async def list(
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None, *, metadata: bool = False
+    ) -> tuple[list[Object], str]:
+        """All of them, page by page, and the version to watch from. Raises `KubeError`."""
+        asked = {"limit": str(PAGE)} | _selected(labels)
+        found: list[Object] = []
+        while True:
+            accept = METADATA_LIST if metadata else "application/json"
+            page = await self.request("GET", kind.path(namespace), asked=asked, accept=accept)
+            found += page.get("items") or []
+            proceed = page["metadata"].get("continue")
+            if not proceed:
+                return found, page["metadata"]["resourceVersion"]
+            asked = asked | {"continue": proceed}
+
+    async def create(self, wanted: Object) -> Object:
+        """Raises `Conflict` where it exists, and other `KubeError`s."""
+        kind = kinds.of(wanted)
+        return await self.request("POST", kind.path(wanted["metadata"]["namespace"]), wanted, {"fieldManager": MANAGER})
+
+    async def replace(self, wanted: Object) -> Object:
+        """With the resource version that was read: raises `Conflict` where somebody was faster."""
+        return await self.request("PUT", _path_of(wanted), wanted, {"fieldManager": MANAGER})
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None) -> None:
+        """Its children go behind it. Nothing where it is gone already, or another of its name is there."""
+        body: Object = {"propagationPolicy": "Background"}
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self.request("DELETE", kind.path(namespace, name), body)
+        except (errors.NotFound, errors.Conflict):
+            return
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, version: str, labels: Mapping[str, str] | None = None
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """
+        What happens to the metadata of objects after `version`: ADDED, MODIFIED, DELETED, and BOOKMARK.
+
+        Ends when the server ends it, raises `Gone` where `version` is too old, and `Away`, also for silence.
+        """
+        asked = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(WATCH_SECONDS),
+        } | _selected(labels)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=SECONDS, sock_read=SILENCE_SECONDS)
+        headers = await self._headers("GET", kind.path(namespace), METADATA, None)
+        try:
+            async with self._open().get(
+                self.host + kind.path(namespace), params=asked, headers=headers, timeout=timeout
+            ) as answer:
+                if answer.status != 200:
+                    raise errors.of(answer.status, await answer.text())
+                async for line in answer.content:
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise errors.of(int(event["object"].get("code", 500)), str(event["object"].get("message")))
+                    yield event["type"], event["object"]
+        except (TimeoutError, aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
+            raise errors.Away(f"a watch of {kind.plural} broke: {error or type(error).__name__}") from error
+
+    async def request(
+        self,
+        verb: str,
+        path: str,
+        body: Object | None = None,
+        asked: Mapping[str, str] | None = None,
+        *,
+        content: str = "application/json",
+        accept: str = "application/json",
+        seconds: float = SECONDS,
+    ) -> Object:
+        """Raises `KubeError`."""
+        self.counts.requests[verb] = self.counts.requests.get(verb, 0) + 1
+        headers = await self._headers(verb, path, accept, content if body is not None else None)
+        data = None if body is None else orjson.dumps(body)
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with self._open().request(
+                verb, self.host + path, params=asked, data=data, headers=headers, timeout=timeout
+            ) as answer:
+                found = await answer.read()
+                if answer.status >= 300:
+                    raise errors.of(answer.status, f"{verb} {path}: {_message(found) or answer.reason}")
+                return orjson.loads(found) if found.startswith(b"{") else {"text": found.decode()}
+        except errors.KubeError as error:
+            self._failed(error)
+            raise
+        except (TimeoutError, aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            away = errors.Away(f"{verb} {path}: {error or type(error).__name__}")
+            self._failed(away)
+            raise away from error
+
+    def _failed(self, error: errors.KubeError) -> None:
+        name = type(error).__name__
+        self.counts.failures[name] = self.counts.failures.get(name, 0) + 1
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            ssl = self._api.rest_client.ssl_context
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=ssl, limit=32))
+        return self._session
+
+    async def _headers(self, verb: str, path: str, accept: str, content: str | None) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": AGENT}
+        if content is not None:
+            headers["Content-Type"] = content
+        await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, verb, None)
+        return headers
+
+
+def _path_of(given: Object) -> str:
+    metadata = given["metadata"]
+    return kinds.of(given).path(metadata["namespace"], metadata["name"])
+
+
+def _selected(labels: Mapping[str, str] | None) -> dict[str, str]:
+    return {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(orjson.loads(body).get("message", ""))
+    except (orjson.JSONDecodeError, AttributeError):
+        return body[:200].decode(errors="replace")

@@ -1,0 +1,44 @@
+"""Events about a resource, as `kubectl describe` shows them."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import Final
+
+from . import errors
+from .client import Kube, Object
+
+log = logging.getLogger(__name__)
+
+CONTROLLER: Final = "ethrex.dev/operator"
+NOTE_CHARACTERS: Final = 1000
+
+
+async def tell(kube: Kube, about: Object, reason: str, note: str, *, instance: str, warning: bool = False) -> None:
+    """An event that cannot be written is logged: what it tells of has happened all the same."""
+    metadata = about["metadata"]
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+        "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "reportingController": CONTROLLER,
+        "reportingInstance": instance[:128],
+        "action": reason,
+        "reason": reason,
+        "type": "Warning" if warning else "Normal",
+        "note": note[:NOTE_CHARACTERS],
+        "regarding": {
+            "apiVersion": about["apiVersion"],
+            "kind": about["kind"],
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "uid": metadata["uid"],
+        },
+    }
+    try:
+        await kube.create(event)
+    except errors.KubeError as error:
+        log.warning("an event was not written", extra={"reason": str(error), "event": reason, "note": note})

@@ -1,0 +1,257 @@
+"""
+``ethrex-operator run``: kopf watches the resources, one queue does the work, a Lease says who.
+
+kopf is used for its watches alone: its handlers put keys on the queue. Where the lease is lost the process ends, so that
+nothing which was begun under it can go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import click
+import kopf
+
+from . import door, figures
+from .api.base import GROUP, VERSION
+from .kube import kinds
+from .kube.children import Children
+from .kube.client import Kube
+from .kube.errors import KubeError
+from .kube.lease import Leadership, LeaseLost, Name
+from .kube.queue import Queue
+from .reconcile import dependents, steps
+from .reconcile.world import Key, Store, World
+
+log = logging.getLogger(__name__)
+
+LEASE: Final = "ethrex-operator"
+PARALLEL: Final = 8
+IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    kubeconfig: Path | None
+    own_namespace: str
+    watched: str | None  # one namespace, or all of them
+    metrics_port: int
+    metrics_addr: str
+    identity: str
+
+
+class Operator:
+    """Lives as long as it leads."""
+
+    def __init__(self, settings: Settings, kube: Kube, session: aiohttp.ClientSession, issuer: str) -> None:
+        self.settings = settings
+        self.store = Store()
+        self.children = Children(kube, settings.watched, self._child_changed)
+        self.world = World(kube, self.children, self.store, session, issuer, settings.own_namespace, settings.identity)
+        self.queue: Queue[Key] = Queue(lambda key: steps.reconcile(self.world, key), parallel=PARALLEL)
+
+    async def lead(self) -> None:
+        """Until cancelled, or until a part of it cannot go on."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.children.watch())
+            group.create_task(self._watch_resources())
+            await self.children.ready.wait()
+            group.create_task(self.queue.work())
+
+    def event(self, kind: str, type: str | None, body: dict[str, Any]) -> None:
+        """What kopf tells of a resource: `type` is None for those that were there before."""
+        metadata = body["metadata"]
+        key = Key(kind, metadata["namespace"], metadata["name"])
+        before = self.store.get(key)
+        if type == "DELETED":
+            self.store.bodies.pop(key, None)
+            self.queue.drop(key)
+        else:
+            self.store.bodies[key] = body
+            if before is None or _asks_otherwise(before, body):
+                self.queue.add(key, generation=metadata["generation"])
+        if type == "DELETED" or before is None or _matters_to_others(before, body):
+            for other in dependents.of(self.store, key, body):
+                self.queue.add(other)
+
+    def _child_changed(self, kind: str, namespace: str, name: str) -> None:
+        key = Key(kind, namespace, name)
+        if self.store.get(key) is not None:
+            self.queue.add(key)
+
+    async def _watch_resources(self) -> None:
+        registry = kopf.OperatorRegistry()
+        for kind in kinds.OURS.values():
+            kopf.on.event(GROUP, VERSION, kind.plural, registry=registry)(self._handler(kind.name))
+        kopf.on.login(registry=registry)(_login(self.settings))
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.peering.standalone = True
+        settings.watching.initial_streaming = True
+        settings.scanning.disabled = True
+        await kopf.operator(
+            registry=registry,
+            settings=settings,
+            standalone=True,
+            clusterwide=self.settings.watched is None,
+            namespaces=[] if self.settings.watched is None else [self.settings.watched],
+        )
+        raise KubeError("the watches of resources ended")
+
+    def _handler(self, kind: str) -> Any:
+        async def handle(type: str | None, body: kopf.Body, **_: Any) -> None:
+            self.event(kind, type, _plain(body))
+
+        return handle
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM. Raises `LeaseLost`, `KubeError`."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    kube = await Kube.connect(settings.kubeconfig)
+    async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as open_things:
+        open_things.push_async_callback(kube.close)
+        leadership = Leadership(kube, Name(settings.own_namespace, LEASE), settings.identity)
+        serving = door.Door(settings.metrics_addr, settings.metrics_port, leadership)
+        serving.sources.append(lambda: figures.of_access(kube, leadership))
+        await serving.start()
+        open_things.push_async_callback(serving.stop)
+        print(f"metrics    http://{settings.metrics_addr}:{serving.port}/metrics", flush=True)
+        await _until(stop, leadership.acquire())
+        if stop.is_set():
+            return
+        issuer = (await kube.request("GET", "/.well-known/openid-configuration"))["issuer"]
+        operator = Operator(settings, kube, session, issuer)
+        serving.sources.append(lambda: figures.of_work(operator.queue, operator.store, operator.children))
+        print(f"leading    {settings.identity}", flush=True)
+        try:
+            await _until(stop, _led(operator, leadership))
+        finally:
+            await leadership.release()
+
+
+async def _led(operator: Operator, leadership: Leadership) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(leadership.hold())
+        group.create_task(operator.lead())
+
+
+async def _until(stop: asyncio.Event, work: Any) -> None:
+    """Do `work` until it is done or somebody stops it; what it raises is raised."""
+    working, stopped = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, stopped):
+            task.cancel()
+        await asyncio.gather(working, stopped, return_exceptions=True)
+
+
+def _asks_otherwise(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Its status is what the operator wrote itself."""
+    return any(
+        before["metadata"].get(name) != after["metadata"].get(name)
+        for name in ("generation", "deletionTimestamp", "uid")
+    )
+
+
+def _matters_to_others(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    return _asks_otherwise(before, after) or (before.get("status") or {}).get("contracts") != (
+        after.get("status") or {}
+    ).get("contracts")
+
+
+def _login(settings: Settings) -> Any:
+    def login(**_: Any) -> Any:
+        if settings.kubeconfig is not None:
+            os.environ["KUBECONFIG"] = str(settings.kubeconfig)
+            return kopf.login_with_kubeconfig(**_)
+        return kopf.login_with_service_account(**_)
+
+    return login
+
+
+def _plain(body: kopf.Body) -> dict[str, Any]:
+    return {key: _copied(value) for key, value in body.items() if key != "metadata"} | {
+        "metadata": {key: value for key, value in dict(body["metadata"]).items() if key != "managedFields"}
+    }
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {key: _copied(one) for key, one in value.items()}
+    return [_copied(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _own_namespace() -> str:
+    with contextlib.suppress(OSError):
+        return IN_CLUSTER_NAMESPACE.read_text().strip()
+    return "default"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ETHREX_OPERATOR"})
+def operator() -> None:
+    """Reconcile EthrexL1Node, EthrexSettlement, EthrexRollup and ProverPool in a cluster."""
+
+
+@operator.command("run")
+@click.option(
+    "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="default: the pod's own access"
+)
+@click.option("--own-namespace", default=None, help="where its lease is (default: the pod's)")
+@click.option("--namespace", "watched", default=None, help="watch only this one (default: all)")
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="also of the probes"
+)
+@click.option("--metrics-addr", default="0.0.0.0", show_default=True)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+def run_(
+    kubeconfig: Path | None, own_namespace: str | None, watched: str | None, metrics_port: int, metrics_addr: str, log_level: str
+) -> None:  # fmt: skip
+    """Until SIGTERM. A second one waits until the first has left its lease."""
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+    asyncio.run(
+        run(Settings(kubeconfig, own_namespace or _own_namespace(), watched, metrics_port, metrics_addr, identity))
+    )
+
+
+def main() -> None:
+    """The command `ethrex-operator`. It ends with 1 where it can lead no longer: its pod is started again."""
+    try:
+        operator(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except (LeaseLost, KubeError, ExceptionGroup) as error:
+        for one in _leaves(error):
+            click.echo(f"ethrex-operator: {type(one).__name__}: {one}", err=True)
+        sys.exit(1)
+
+
+def _leaves(error: Exception) -> list[Exception]:
+    if isinstance(error, ExceptionGroup):
+        return [leaf for one in error.exceptions for leaf in _leaves(one)]
+    return [error]

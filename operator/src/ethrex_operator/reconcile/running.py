@@ -1,0 +1,86 @@
+"""How the children of a resource are: pods that are ready, that run an older template, tasks that are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..kube import kinds
+from ..kube.client import Object
+from ..kube.objects.naming import WORKLOAD
+from ..topology.workload import Workload
+from .world import World
+
+REVISION = "controller-revision-hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Of a workload that goes on."""
+
+    ready: bool
+    outdated: bool  # its pod runs an older template
+    reason: str = ""
+    pod: str | None = None
+
+
+async def instance(world: World, namespace: str, workload: Workload) -> Instance:
+    """Raises `KubeError`."""
+    found = await world.kube.find(kinds.STATEFUL_SET, namespace, workload.name)
+    if found is None:
+        return Instance(ready=False, outdated=False, reason="not made yet")
+    pods, _ = await world.kube.list(kinds.POD, namespace, {WORKLOAD: workload.name})
+    if not pods:
+        return Instance(ready=False, outdated=False, reason="no pod yet")
+    pod = pods[0]
+    wanted = found.get("status", {}).get("updateRevision")
+    is_seen = found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
+    outdated = is_seen and pod["metadata"]["labels"].get(REVISION) != wanted
+    leaving = "deletionTimestamp" in pod["metadata"]
+    ready = not leaving and _condition(pod, "Ready")
+    return Instance(ready, outdated and not leaving, "" if ready else why(pod), pod["metadata"]["name"])
+
+
+async def roll(world: World, namespace: str, found: Instance) -> bool:
+    """Let a pod with an older template go; the set makes it again with the new one. Raises `KubeError`."""
+    if not found.outdated or found.pod is None:
+        return False
+    await world.kube.delete(kinds.POD, namespace, found.pod)
+    return True
+
+
+async def result(world: World, namespace: str, job: str) -> tuple[bytes | None, str]:
+    """What a task wrote when it succeeded, or why it has not yet. Raises `KubeError`."""
+    pods, _ = await world.kube.list(kinds.POD, namespace, {"batch.kubernetes.io/job-name": job})
+    for pod in pods:
+        if pod["status"].get("phase") == "Succeeded":
+            state = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+            return str(state.get("message", "")).encode(), ""
+    newest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
+    return None, "no pod yet" if newest is None else why(newest)
+
+
+def why(pod: Object) -> str:
+    """Why a pod is not ready, in the words of whoever knows best."""
+    status = pod.get("status", {})
+    statuses: list[Any] = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    for one in statuses:
+        waiting = one.get("state", {}).get("waiting")
+        ended = one.get("state", {}).get("terminated") or one.get("lastState", {}).get("terminated")
+        if waiting and waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+            last = (ended or {}).get("message", "")
+            return f"{waiting['reason']}: {_last_line(last) or waiting.get('message', '')}".rstrip(": ")
+        if ended and ended.get("exitCode"):
+            return f"ended with {ended['exitCode']}: {_last_line(ended.get('message', ''))}".rstrip(": ")
+    for one in status.get("conditions", ()):
+        if one["type"] == "PodScheduled" and one["status"] != "True":
+            return f"{one.get('reason', 'Unschedulable')}: {one.get('message', '')}"
+    return str(status.get("phase", "Pending"))
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _condition(pod: Object, type: str) -> bool:
+    return any(one["type"] == type and one["status"] == "True" for one in pod["status"].get("conditions", ()))
