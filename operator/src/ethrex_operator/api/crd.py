@@ -22,6 +22,7 @@ KEPT: Final = (
     "type", "description", "default", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems",
     "maxItems", "minProperties", "maxProperties", "required", "format",
 )  # fmt: skip
+MODEL: Final = "x-model"  # marks a schema that is a model's, while it is worked on
 MOST_BYTES: Final = 200 << 10
 
 
@@ -137,7 +138,7 @@ def _whole(kind: type[Resource]) -> Schema:
 def schema(model: type[BaseModel]) -> Schema:
     """Of a model, with all that it holds written out."""
     given = model.model_json_schema(by_alias=True)
-    return _structural(given, given.get("$defs", {}), _rules(model))
+    return _structural({**given, MODEL: model.__name__}, given.get("$defs", {}), _rules(model))
 
 
 def _rules(model: type[BaseModel], found: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -182,7 +183,7 @@ def _structural(given: Schema, named: Schema, rules: dict[str, Any]) -> Schema:
             }
     elif kind == "integer":
         found["format"] = "int64"
-    stated = [_validation(rule) for rule in rules.get(given.get("title", ""), ())]
+    stated = [_validation(rule) for rule in rules.get(given.get(MODEL, ""), ())]
     if stated:
         found["x-kubernetes-validations"] = stated
     return found
@@ -196,19 +197,20 @@ def _resolved(given: Schema, named: Schema) -> Schema:
         rest = {key: value for key, value in given.items() if key not in ("anyOf", "default")}
         return _resolved({**one, **rest}, named)
     if "$ref" in given:
-        target = named[given["$ref"].removeprefix("#/$defs/")]
+        name = given["$ref"].removeprefix("#/$defs/")
         rest = {key: value for key, value in given.items() if key != "$ref"}
-        found = _resolved(target, named) | rest
+        found = _resolved(named[name], named) | rest | {MODEL: name}
         if isinstance(rest.get("default"), dict):
-            found["default"] = _least(rest["default"], found)
+            found["default"] = _without_null(rest["default"])
         return found
     return given
 
 
-def _least(default: Schema, of: Schema) -> Schema:
-    """Of a default only what the fields' own defaults do not say already."""
-    known = {key: one.get("default") for key, one in of.get("properties", {}).items()}
-    return {key: value for key, value in default.items() if value is not None and known.get(key) != value}
+def _without_null(value: Any) -> Any:
+    """Written out whole: rules are asked of a default before the defaults inside it are filled in."""
+    if isinstance(value, dict):
+        return {key: _without_null(one) for key, one in value.items() if one is not None}
+    return value
 
 
 def _validation(rule: Any) -> Schema:

@@ -58,8 +58,8 @@ class SigningKey(Model):
 
     rules = (
         Rule(
-            "[has(self.secret), has(self.web3signer), has(self.devAccount)].filter(x, x).size() == 1",
-            "exactly one of secret, web3signer, devAccount",
+            "[has(self.secret), has(self.web3Signer), has(self.devAccount)].filter(x, x).size() == 1",
+            "exactly one of secret, web3Signer, devAccount",
             lambda key: sum(one is not None for one in (key.secret, key.web3signer, key.dev_account)) == 1,
         ),
         Rule(
