@@ -28,7 +28,11 @@ def _yaml(value: Any) -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
-    **{f"crds/{name}": functools.partial(_yaml, definition) for name, definition in crd.every().items()},
+    **{
+        f"{folder}/{name}": functools.partial(_yaml, definition)
+        for folder in ("crds", "charts/ethrex-operator/crds")
+        for name, definition in crd.every().items()
+    },
     "docs/reference/cli.md": reference.page,
     "docs/reference/l2.md": lambda: reference.page_of(rollup.HEAD, rollup.TABLE.options),
     "docs/reference/rpc.md": methods.page,

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,7 @@ from .kube.lease import Leadership, LeaseLost, Name
 from .kube.queue import Queue
 from .reconcile import dependents, steps
 from .reconcile.world import Key, Store, World
+from .topology.workload import Program
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Settings:
     metrics_port: int
     metrics_addr: str
     identity: str
+    images: Mapping[Program, str]
 
 
 class Operator:
@@ -58,7 +61,10 @@ class Operator:
         self.settings = settings
         self.store = Store()
         self.children = Children(kube, settings.watched, self._child_changed)
-        self.world = World(kube, self.children, self.store, session, issuer, settings.own_namespace, settings.identity)
+        self.world = World(
+            *(kube, self.children, self.store, session, issuer),
+            *(settings.own_namespace, settings.identity, settings.images),
+        )
         self.queue: Queue[Key] = Queue(lambda key: steps.reconcile(self.world, key), parallel=PARALLEL)
 
     async def lead(self) -> None:
@@ -219,21 +225,23 @@ def operator() -> None:
     "--metrics-port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="also of the probes"
 )
 @click.option("--metrics-addr", default="0.0.0.0", show_default=True)
+@click.option("--node-image", default="ethrex-node:0.1.0", show_default=True, help="where a resource names none")
+@click.option("--prover-image", default="ethrex-prover:0.1.0", show_default=True, help="where a pool names none")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
-def run_(
-    kubeconfig: Path | None, own_namespace: str | None, watched: str | None, metrics_port: int, metrics_addr: str, log_level: str
-) -> None:  # fmt: skip
+def run_(log_level: str, node_image: str, prover_image: str, own_namespace: str | None, **given: Any) -> None:
     """Until SIGTERM. A second one waits until the first has left its lease."""
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s", stream=sys.stderr
-    )
+    form = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
+    logging.basicConfig(level=log_level.upper(), format=form, stream=sys.stderr)
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-    asyncio.run(
-        run(Settings(kubeconfig, own_namespace or _own_namespace(), watched, metrics_port, metrics_addr, identity))
+    settings = Settings(
+        own_namespace=own_namespace or _own_namespace(),
+        identity=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+        images={Program.NODE: node_image, Program.PROVER: prover_image},
+        **given,
     )
+    asyncio.run(run(settings))
 
 
 def main() -> None:

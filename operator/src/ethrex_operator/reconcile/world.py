@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from ..kube.objects.naming import Owner
 from ..kube.objects.place import Cluster
 from ..topology import l1 as l1s
 from ..topology import rollup as rollups
-from ..topology.workload import Workload
+from ..topology.workload import Program, Workload
 
 Some = TypeVar("Some", bound=Resource)
 
@@ -72,6 +72,7 @@ class World:
     issuer: str  # of service accounts' tokens
     namespace: str  # the operator's own
     identity: str
+    images: Mapping[Program, str]  # this operator's release of them
 
 
 def owner_of(resource: Resource) -> Owner:
@@ -91,7 +92,7 @@ def cluster_for(world: World, namespace: str, workloads: tuple[Workload, ...], l
         if key.kind == kinds.ROLLUP.name:
             name = f"{key.name}-sequencer"
             ports |= {(name, port.name): port.number for port in (rollups.RPC, rollups.COORDINATOR)}
-    return Cluster(namespace, world.issuer, ports)
+    return Cluster(namespace, world.issuer, world.images, ports)
 
 
 def url(name: str, namespace: str, port: int) -> str:

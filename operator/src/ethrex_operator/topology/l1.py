@@ -43,7 +43,7 @@ def workload(node: EthrexL1Node) -> Workload:
         role="l1",
         account=node.name,
         program=Program.NODE,
-        image=running.image(spec.image, "node"),
+        image=running.image(spec.image),
         lifetime=Lifetime.SERVICE,
         arguments=(
             *_network(spec),

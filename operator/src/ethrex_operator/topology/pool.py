@@ -73,7 +73,7 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         role="prover",
         account=pool.name,
         program=Program.PROVER,
-        image=running.image(spec.image, "prover"),
+        image=running.image(spec.image),
         lifetime=Lifetime.WORKER,
         arguments=(
             *("run", "--backend", spec.backend, *coordinators),

@@ -119,7 +119,7 @@ def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
         role="sequencer",
         account=name,
         program=Program.NODE,
-        image=running.image(spec.image, "node"),
+        image=running.image(spec.image),
         lifetime=Lifetime.SERVICE,
         arguments=_sequencer_arguments(wanted, keys),
         before=(record,),

@@ -8,12 +8,10 @@ from ..api import running as api
 from ..api.base import size_bytes
 from .workload import Argument, Image, OwnAddress, OwnPort, Placement, Port, Reach, Resources, Toleration, Volume
 
-RELEASE = "0.1.0"
 
-
-def image(asked: api.Image, name: str) -> Image:
-    """`name` is ``node`` or ``prover``: the operator's own release, where nobody chose."""
-    return Image(asked.reference or f"ethrex-{name}:{RELEASE}", asked.pull_policy, asked.pull_secrets)
+def image(asked: api.Image) -> Image:
+    """Without a reference it is the operator's own release of the program, which the place knows."""
+    return Image(asked.reference, asked.pull_policy, asked.pull_secrets)
 
 
 def resources(asked: api.Resources) -> Resources:

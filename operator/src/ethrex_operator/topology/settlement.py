@@ -83,7 +83,7 @@ def deployer(rollup: EthrexRollup, settlement: Settlement, l1: L1, planned: str)
         role="deployer",
         account=name,
         program=Program.NODE,
-        image=running.image(rollup.spec.image, "node"),
+        image=running.image(rollup.spec.image),
         lifetime=Lifetime.TASK,
         arguments=(
             *("l2", "deploy", "--plan", FileOf(PLAN), *urls("--eth-rpc-url", l1)),

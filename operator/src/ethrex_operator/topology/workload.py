@@ -216,7 +216,9 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    reference: str
+    """Without a reference: the release of the program that belongs to this operator."""
+
+    reference: str | None = None
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
 

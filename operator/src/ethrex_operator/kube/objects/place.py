@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ...topology.workload import File, Guests, Port, UrlOf, Workload
+from ...topology.workload import File, Guests, Port, Program, UrlOf, Workload
 
 FILES: Final = "/etc/ethrex"
 VOLUMES: Final = "/data"
@@ -21,11 +22,15 @@ class Cluster:
 
     namespace: str
     issuer: str
+    images: Mapping[Program, str]  # of workloads that name none
     ports: dict[tuple[str, str], int]  # of services: (workload, port)
 
     def url(self, part: UrlOf) -> str:
         host = part.workload if part.namespace is None else f"{part.workload}.{part.namespace}.svc"
         return f"http://{host}:{self.ports[part.workload, part.port]}"
+
+    def image(self, workload: Workload) -> str:
+        return workload.image.reference or self.images[workload.program]
 
     def own_port(self, workload: Workload, port: Port) -> int:
         return port.number

@@ -85,7 +85,7 @@ def _container(name: str, arguments: tuple[parts.Argument, ...], workload: Workl
             environment.append({"name": key, "value": parts.filled(value, workload, cluster)})
     return {
         "name": name,
-        "image": workload.image.reference,
+        "image": cluster.image(workload),
         "imagePullPolicy": workload.image.pull_policy,
         "command": [workload.program.value],
         "args": list(parts.command(arguments, workload, cluster)),

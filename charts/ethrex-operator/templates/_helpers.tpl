@@ -1,0 +1,54 @@
+{{- define "operator.name" -}}
+{{ .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "operator.selector" -}}
+app.kubernetes.io/name: ethrex-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "operator.labels" -}}
+{{ include "operator.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "operator.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* What the operator does in the namespaces that it watches. No verb on Secrets. */}}
+{{- define "operator.rules" -}}
+- apiGroups: [ethrex.dev]
+  resources: [ethrexl1nodes, ethrexrollups, ethrexsettlements, proverpools]
+  verbs: [get, list, watch, patch]
+- apiGroups: [ethrex.dev]
+  resources: [ethrexl1nodes/status, ethrexrollups/status, ethrexsettlements/status, proverpools/status]
+  verbs: [patch]
+# owner references that block deletion
+- apiGroups: [ethrex.dev]
+  resources: [ethrexl1nodes/finalizers, ethrexrollups/finalizers, ethrexsettlements/finalizers, proverpools/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [configmaps, persistentvolumeclaims, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch, delete]
+# rolling is deleting a pod: its set makes it anew
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, delete]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
