@@ -24,7 +24,7 @@ import aiohttp
 import click
 import kopf
 
-from . import door, figures
+from . import door, figures, logs
 from .api.base import GROUP, VERSION
 from .kube import kinds
 from .kube.children import Children
@@ -230,11 +230,12 @@ def operator() -> None:
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
-def run_(log_level: str, node_image: str, prover_image: str, own_namespace: str | None, **given: Any) -> None:
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def run_(
+    log_level: str, log_format: str, node_image: str, prover_image: str, own_namespace: str | None, **given: Any
+) -> None:
     """Until SIGTERM. A second one waits until the first has left its lease."""
-    form = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
-    logging.basicConfig(level=log_level.upper(), format=form, stream=sys.stderr)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logs.start(log_level, log_format)
     settings = Settings(
         own_namespace=own_namespace or _own_namespace(),
         identity=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",

@@ -27,8 +27,8 @@ SECONDS: Final = 10.0
 WATCH_SECONDS: Final = 300  # the server ends a watch by itself then, and it is begun again
 SILENCE_SECONDS: Final = 90.0  # bookmarks come each minute: a watch that says less is dead
 PAGE: Final = 500
-METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v1"
-METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v1"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
 
