@@ -139,8 +139,9 @@ class Rollup:
         self.blocks.append(built)
         return built
 
-    def batch(self) -> _native.AssembledBatch:
+    def batch(self, pointer: bytes | None = None) -> _native.AssembledBatch:
+        """With a pointer: as a validium makes it."""
         last = self.chain.head().number
-        made = self.chain.reader().batch(self.first, last, self.previous, 1)
+        made = self.chain.reader().batch(self.first, last, self.previous, 1, pointer)
         self.previous, self.first = made.encoded, last + 1
         return made

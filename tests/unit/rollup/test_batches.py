@@ -117,6 +117,36 @@ def test_blobs_open_at_their_points(rollup: Rollup) -> None:
         assert _native.verify_kzg_proof(commitment, z, y, proof)
 
 
+def test_a_validium_s_batch_names_its_payload_by_pointer_and_digest(rollup: Rollup) -> None:
+    busy(rollup)
+    pointer = b"\5" * 32
+
+    made = rollup.batch(pointer)
+
+    assert made.kept is not None
+    assert made.blobs == []
+    assert len(made.kept) < 1_000, "no padding is kept"
+    digest = _native.keccak256(made.kept)
+    assert fields(made.encoded)["dataHash"] == _native.keccak256((1).to_bytes(32, "big") + pointer + digest)
+    assert _native.execute_batch(made.input) == made.encoded
+
+
+def test_a_validium_s_state_comes_back_from_what_was_kept(rollup: Rollup) -> None:
+    rebuilt = _native.RebuiltState(rollup.genesis, rollup.previous)
+    for turn in range(2):
+        busy(rollup)
+        made = rollup.batch(bytes(32))
+        assert made.kept is not None
+
+        assert rebuilt.take_kept(made.encoded, bytes(32), made.kept) == made.messages
+        assert rebuilt.statement == made.encoded, turn
+    busy(rollup)
+    made = rollup.batch(bytes(32))
+    assert made.kept is not None
+    with pytest.raises(_native.ProgramRefused, match="not the one that was committed"):
+        rebuilt.take_kept(made.encoded, bytes(32), made.kept + b"\0")
+
+
 def test_an_item_out_of_order_makes_no_batch(rollup: Rollup) -> None:
     rollup.queue = 1
     rollup.seal(items=(rollup.item(b"\x07" * 20, 1),))
@@ -168,11 +198,12 @@ def lies(encoded: bytes, count: int) -> Iterator[tuple[int, bytes]]:
         yield at, _native.rlp_encode([*form[:at], changed(form[at], source), *form[at + 1 :]])
 
 
-def test_a_lie_is_refused_or_is_another_statement(rollup: Rollup) -> None:
+@pytest.mark.parametrize("pointer", [None, b"\5" * 32], ids=["rollup", "validium"])
+def test_a_lie_is_refused_or_is_another_statement(rollup: Rollup, pointer: bytes | None) -> None:
     rollup.seal()
-    rollup.batch()
+    rollup.batch(pointer)
     busy(rollup)
-    made = rollup.batch()
+    made = rollup.batch(pointer)
     proven: list[int] = []
     count = 600
 
@@ -186,9 +217,9 @@ def test_a_lie_is_refused_or_is_another_statement(rollup: Rollup) -> None:
 
     # Only what L1 itself compares can differ and still be a true statement: what the config hash binds and no block
     # shows (a fork to come, the coin's name), the program's version, what the previous batch said beside what the
-    # blocks go on from, the blobs' hashes.
-    osaka_time, native_token, program_version, previous, versioned_hashes = 2, 9, 10, 11, 15
-    assert set(proven) <= {osaka_time, native_token, program_version, previous, versioned_hashes}
+    # blocks go on from, the blobs' hashes or the pointer.
+    osaka_time, native_token, program_version, previous, versioned_hashes, found_by = 2, 9, 10, 11, 15, 16
+    assert set(proven) <= {osaka_time, native_token, program_version, previous, versioned_hashes, found_by}
     print(f"{count} lies: {count - len(proven)} refused, {len(proven)} other statements")
 
 

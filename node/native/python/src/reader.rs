@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use query::{Context, Request, Settings};
 use serde_json::{Map, Value};
 
-use crate::errors::{NativeError, storage};
+use crate::errors::{NativeError, hash, storage};
 use crate::pending::Pending;
 use crate::rollup::{AssembledBatch, ProgramRefused, decode_batch, refused};
 use query::calls::witness::run_with_witness;
@@ -71,8 +71,9 @@ impl Reader {
         }))
     }
 
-    /// The batch of a rollup's canonical blocks `first` to `last`, on `previous` (abi.encode of a batch).
-    /// Raises ProgramRefused where they make none.
+    /// The batch of a rollup's canonical blocks `first` to `last`, on `previous` (abi.encode of a batch). With a `pointer`
+    /// it is a validium's. Raises ProgramRefused where they make none; ValueError.
+    #[pyo3(signature = (first, last, previous, program_version, pointer=None))]
     fn batch(
         &self,
         py: Python<'_>,
@@ -80,14 +81,17 @@ impl Reader {
         last: u64,
         previous: &[u8],
         program_version: u32,
+        pointer: Option<&[u8]>,
     ) -> PyResult<AssembledBatch> {
         let previous = decode_batch(previous)?;
+        let pointer = pointer.map(|bytes| hash(bytes, "pointer")).transpose()?;
         let assembled = py.detach(|| {
             let snapshot = self.database.snapshot().map_err(storage)?;
             let context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
             let (blocks, witness) =
                 run_with_witness(&context, first, last).map_err(|error| ProgramRefused::new_err(error.message))?;
-            ::rollup::assemble::assemble(&self.spec, previous, program_version, &blocks, witness).map_err(refused)
+            ::rollup::assemble::assemble(&self.spec, previous, program_version, &blocks, witness, pointer)
+                .map_err(refused)
         })?;
         Ok(AssembledBatch::new(py, assembled))
     }

@@ -45,6 +45,20 @@ impl RebuiltState {
         Ok(leaves.iter().map(|leaf| py_bytes(py, &leaf.0)).collect())
     }
 
+    /// The same for a batch of a validium: its encoding, the pointer that L1 was told, the payload that was kept.
+    fn take_kept(
+        &mut self,
+        py: Python<'_>,
+        statement: &[u8],
+        pointer: &[u8],
+        payload: &[u8],
+    ) -> PyResult<Vec<Py<PyBytes>>> {
+        let (batch, pointer) = (decode_batch(statement)?, hash(pointer, "pointer")?);
+        let taken = py.detach(|| self.0.take_kept(batch, pointer, payload).map_err(|error| error.to_string()));
+        let leaves = taken.map_err(ProgramRefused::new_err)?;
+        Ok(leaves.iter().map(|leaf| py_bytes(py, &leaf.0)).collect())
+    }
+
     /// The encoding of the batch that this is the state after.
     #[getter]
     fn statement(&self, py: Python<'_>) -> Py<PyBytes> {

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rollup::assemble::Assembled;
 use rollup::batch::Deployment;
-use rollup::{Batch, Input, ProgramError, messages, queue};
+use rollup::{Batch, Input, ProgramError, Published, messages, queue};
 use stf::rollup::Privileged;
 
 use crate::chain::{address, py_bytes};
@@ -36,6 +36,8 @@ pub struct AssembledBatch {
     pub input: Py<PyBytes>,
     /// Blob, commitment, versioned hash, z, y, proof that the commitment opens at z to y.
     pub blobs: Vec<OpenedBlob>,
+    /// What a validium's committee keeps; None for a rollup.
+    pub kept: Option<Py<PyBytes>>,
     /// Leaves of the messages to L1, in order.
     pub messages: Vec<Py<PyBytes>>,
     pub queue_index: u64,
@@ -69,6 +71,7 @@ impl AssembledBatch {
                     )
                 })
                 .collect(),
+            kept: matches!(input.published, Published::Kept(_)).then(|| bytes(&input.payload)),
             messages: messages.iter().map(|leaf| bytes(&leaf.0)).collect(),
             queue_index: batch.queue_index,
             state_root: bytes(&batch.new_state_root.0),

@@ -8,8 +8,8 @@ use stf::{
 };
 
 use crate::{
-    Batch, Input,
-    blob::{self, Mode, Opening, PAYLOAD_BYTES},
+    Batch, Input, Published,
+    blob::{self, Opening, PAYLOAD_BYTES},
     payload::{self, Encoding},
     program::{ProgramError, Run},
 };
@@ -39,23 +39,34 @@ pub struct OpenedBlob {
     pub proof: [u8; 48],
 }
 
-/// Make the batch of blocks that were executed while their witness was recorded.
+/// Make the batch of blocks that were executed while their witness was recorded. With a `pointer` others keep its payload,
+/// else it goes into blobs.
 pub fn assemble(
     spec: &ChainSpec,
     previous: Batch,
     program_version: u32,
     blocks: &[(Block, Outcome)],
     witness: Witness,
+    pointer: Option<B256>,
 ) -> Result<Assembled, ProgramError> {
     let rules = spec.rollup.clone().ok_or(ProgramError::Input("this chain is no rollup"))?;
     let run = Run::of(spec, &previous, blocks)?;
     let body = run.diff.encode();
     let payload = payload::pack(Encoding::StateDiff, &body);
-    let settings = c_kzg::ethereum_kzg_settings(PRECOMPUTE);
-    let blobs: Vec<OpenedBlob> =
-        payload.chunks(PAYLOAD_BYTES).map(|chunk| open(settings, chunk)).collect::<Result<_, _>>()?;
-    let openings: Vec<Opening> = blobs.iter().map(|blob| blob.opening).collect();
-    let batch = run.batch(spec, &previous, program_version, blob::data_hash(Mode::Rollup, &openings));
+    let (payload, blobs, published, data_hash) = match pointer {
+        Some(pointer) => {
+            let data_hash = blob::kept_hash(pointer, &payload);
+            (payload, Vec::new(), Published::Kept(pointer), data_hash)
+        }
+        None => {
+            let payload = payload::pad(payload);
+            let blobs = open_all(&payload)?;
+            let openings: Vec<Opening> = blobs.iter().map(|blob| blob.opening).collect();
+            let hashes = openings.iter().map(|opening| opening.versioned_hash).collect();
+            (payload, blobs, Published::Blobs(hashes), blob::data_hash(&openings))
+        }
+    };
+    let batch = run.batch(spec, &previous, program_version, data_hash);
     let input = Input {
         chain_id: spec.chain_id,
         rules,
@@ -65,9 +76,14 @@ pub fn assemble(
         blocks: blocks.iter().map(|(block, _)| alloy_rlp::encode(block).into()).collect(),
         witness: Witness { keys: Vec::new(), ..witness },
         payload: payload.into(),
-        versioned_hashes: openings.iter().map(|opening| opening.versioned_hash).collect(),
+        published,
     };
     Ok(Assembled { batch, input, blobs, messages: run.diff.messages, diff_bytes: body.len() })
+}
+
+fn open_all(payload: &[u8]) -> Result<Vec<OpenedBlob>, ProgramError> {
+    let settings = c_kzg::ethereum_kzg_settings(PRECOMPUTE);
+    payload.chunks(PAYLOAD_BYTES).map(|chunk| open(settings, chunk)).collect()
 }
 
 fn open(settings: &KzgSettings, chunk: &[u8]) -> Result<OpenedBlob, ProgramError> {

@@ -45,13 +45,19 @@ pub fn open(versioned_hash: B256, chunk: &[u8]) -> Opening {
     Opening { versioned_hash, z: bytes(z), y: bytes(evaluate(chunk, z)) }
 }
 
-/// keccak(abi.encode(mode, n, (versionedHash, z, y)[])).
-pub fn data_hash(mode: Mode, openings: &[Opening]) -> B256 {
+/// keccak(abi.encode(mode, n, (versionedHash, z, y)[])) of a rollup.
+pub fn data_hash(openings: &[Opening]) -> B256 {
     let count = number(openings.len() as u64);
     // Mode, count, the place of the array (after three words), its length, its elements.
-    let head = [number(mode as u64), count, number(3 * 32), count];
+    let head = [number(Mode::Rollup as u64), count, number(3 * 32), count];
     let items = openings.iter().flat_map(|opening| [opening.versioned_hash, opening.z, opening.y]);
     keccak256(joined(head.into_iter().chain(items)))
+}
+
+/// keccak(abi.encode(mode, pointer, digest)) of a validium: others keep the payload, `pointer` is what they find it by
+/// besides its digest, which is its keccak.
+pub fn kept_hash(pointer: B256, payload: &[u8]) -> B256 {
+    keccak256(joined([number(Mode::Validium as u64), pointer, keccak256(payload)]))
 }
 
 /// The blob that holds a chunk.

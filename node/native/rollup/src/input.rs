@@ -10,6 +10,15 @@ use crate::{Batch, program::ProgramError};
 
 const VERSION: u8 = 1;
 
+/// How everybody comes to a batch's payload, as the chain's [`Mode`](crate::blob::Mode) says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// In blobs with these hashes.
+    Blobs(Vec<B256>),
+    /// From those who keep it, by this pointer.
+    Kept(B256),
+}
+
 /// Everything that a batch is proven from.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -22,9 +31,9 @@ pub struct Input {
     pub blocks: Vec<Bytes>,
     /// Of the state before the first block.
     pub witness: Witness,
-    /// The payload in whole blobs' worth of bytes, and each blob's hash.
+    /// In whole blobs' worth of bytes where blobs hold it.
     pub payload: Bytes,
-    pub versioned_hashes: Vec<B256>,
+    pub published: Published,
 }
 
 impl Input {
@@ -34,6 +43,10 @@ impl Input {
 
     pub fn encode(&self) -> Vec<u8> {
         let rules = &self.rules;
+        let (versioned_hashes, pointer) = match &self.published {
+            Published::Blobs(hashes) => (hashes.clone(), None),
+            Published::Kept(pointer) => (Vec::new(), Some(*pointer)),
+        };
         alloy_rlp::encode(Form {
             version: VERSION,
             chain_id: self.chain_id,
@@ -50,7 +63,8 @@ impl Input {
             blocks: self.blocks.clone(),
             witness: self.witness.encode().into(),
             payload: self.payload.clone(),
-            versioned_hashes: self.versioned_hashes.clone(),
+            versioned_hashes,
+            pointer,
         })
     }
 
@@ -64,6 +78,11 @@ impl Input {
         if form.version != VERSION {
             return Err(ProgramError::Input("of another version"));
         }
+        let published = match form.pointer {
+            None => Published::Blobs(form.versioned_hashes),
+            Some(pointer) if form.versioned_hashes.is_empty() => Published::Kept(pointer),
+            Some(_) => return Err(ProgramError::Input("with blobs and a pointer")),
+        };
         let rules = RollupRules {
             gas_limit: form.gas_limit,
             fee_recipient: form.fee_recipient,
@@ -82,12 +101,13 @@ impl Input {
             blocks: form.blocks,
             witness: Witness::decode(&form.witness)?,
             payload: form.payload,
-            versioned_hashes: form.versioned_hashes,
+            published,
         })
     }
 }
 
 #[derive(RlpEncodable, RlpDecodable)]
+#[rlp(trailing(canonical))]
 struct Form {
     version: u8,
     chain_id: u64,
@@ -105,4 +125,48 @@ struct Form {
     witness: Bytes,
     payload: Bytes,
     versioned_hashes: Vec<B256>,
+    pointer: Option<B256>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloy_rlp::{Encodable, Header};
+
+    fn input(published: Published) -> Input {
+        Input {
+            chain_id: 7,
+            rules: RollupRules::default(),
+            osaka_time: None,
+            program_version: 1,
+            previous: Batch::default(),
+            blocks: vec![],
+            witness: Witness::default(),
+            payload: vec![3; 9].into(),
+            published,
+        }
+    }
+
+    /// The input's list with one more item.
+    fn with(bytes: &[u8], item: &[u8]) -> Vec<u8> {
+        let mut rest = bytes;
+        let list = Header::decode(&mut rest).unwrap();
+        let mut out = Vec::new();
+        Header { list: true, payload_length: list.payload_length + item.len() }.encode(&mut out);
+        [&out, rest, item].concat()
+    }
+
+    #[test]
+    fn blobs_and_a_pointer_exclude_each_other() {
+        let blobs = input(Published::Blobs(vec![B256::repeat_byte(1)])).encode();
+        let kept = input(Published::Kept(B256::repeat_byte(4))).encode();
+        let mut pointer = Vec::new();
+        B256::repeat_byte(4).encode(&mut pointer);
+
+        assert_eq!(with(&input(Published::Blobs(vec![])).encode(), &pointer), kept);
+        assert_eq!(Input::decode(&kept).unwrap().published, Published::Kept(B256::repeat_byte(4)));
+        assert!(Input::decode(&with(&blobs, &pointer)).unwrap_err().to_string().contains("blobs and a pointer"));
+        assert!(Input::decode(&with(&blobs, &[0x80])).is_err(), "there is one form of having none");
+    }
 }

@@ -26,5 +26,5 @@ mod words;
 
 pub use batch::Batch;
 pub use diff::Diff;
-pub use input::Input;
+pub use input::{Input, Published};
 pub use program::{ProgramError, execute};

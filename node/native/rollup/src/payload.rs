@@ -1,6 +1,7 @@
 //! The bytes that a batch publishes: length ‖ encoding ‖ compression ‖ body, in as many blobs as they need.
 //!
-//! The length (4 bytes, big endian) counts what follows it; zeros fill the last blob.
+//! The length (4 bytes, big endian) counts what follows it; zeros fill the last blob. What a validium's committee keeps
+//! has none of these zeros.
 
 use alloc::{borrow::Cow, vec::Vec};
 
@@ -57,7 +58,7 @@ pub struct Payload<'a> {
     pub body: Cow<'a, [u8]>,
 }
 
-/// Pack a body: whichever compression is smaller. Gives whole blobs' worth of bytes.
+/// Pack a body: whichever compression is smaller.
 pub fn pack(encoding: Encoding, body: &[u8]) -> Vec<u8> {
     let deflated = compress_to_vec(body, LEVEL);
     if deflated.len() < body.len() {
@@ -67,25 +68,38 @@ pub fn pack(encoding: Encoding, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Put a packed body into whole blobs' worth of bytes.
+/// Say what a packed body is.
 pub fn frame(encoding: Encoding, compression: Compression, packed: &[u8]) -> Vec<u8> {
     let length = (HEAD - 4 + packed.len()) as u32;
-    let mut out = Vec::with_capacity((HEAD + packed.len()).next_multiple_of(PAYLOAD_BYTES));
+    let mut out = Vec::with_capacity(HEAD + packed.len());
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(&[encoding as u8, compression as u8]);
     out.extend_from_slice(packed);
-    out.resize(out.len().next_multiple_of(PAYLOAD_BYTES), 0);
     out
+}
+
+/// Zeros behind a payload, to whole blobs' worth of bytes.
+pub fn pad(mut payload: Vec<u8>) -> Vec<u8> {
+    payload.resize(payload.len().next_multiple_of(PAYLOAD_BYTES), 0);
+    payload
+}
+
+/// The payload that [`pad`] padded; other padding is refused.
+pub fn unpad(bytes: &[u8]) -> Result<&[u8], PayloadError> {
+    let (payload, padding) = split(bytes)?;
+    if bytes.len() != payload.len().next_multiple_of(PAYLOAD_BYTES) || padding.iter().any(|byte| *byte != 0) {
+        return Err(PayloadError::Padding);
+    }
+    Ok(payload)
 }
 
 /// Read what [`frame`] made; anything else is refused.
 pub fn read(bytes: &[u8]) -> Result<Payload<'_>, PayloadError> {
-    let (length, rest) = bytes.split_first_chunk::<4>().ok_or(PayloadError::Truncated)?;
-    let length = u32::from_be_bytes(*length) as usize;
-    let (content, padding) = rest.split_at_checked(length).ok_or(PayloadError::Truncated)?;
-    if bytes.len() != (length + 4).next_multiple_of(PAYLOAD_BYTES) || padding.iter().any(|byte| *byte != 0) {
+    let (payload, after) = split(bytes)?;
+    if !after.is_empty() {
         return Err(PayloadError::Padding);
     }
+    let content = payload.get(4..).unwrap_or_default();
     let [encoding, compression, packed @ ..] = content else { return Err(PayloadError::Truncated) };
     let encoding = match encoding {
         1 => Encoding::StateDiff,
@@ -98,6 +112,13 @@ pub fn read(bytes: &[u8]) -> Result<Payload<'_>, PayloadError> {
         other => return Err(PayloadError::Compression(*other)),
     };
     Ok(Payload { encoding, body })
+}
+
+/// Where the length says that the payload ends.
+fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), PayloadError> {
+    let length = bytes.first_chunk::<4>().ok_or(PayloadError::Truncated)?;
+    let end = (u32::from_be_bytes(*length) as usize).checked_add(4).ok_or(PayloadError::Truncated)?;
+    bytes.split_at_checked(end).ok_or(PayloadError::Truncated)
 }
 
 fn inflate(packed: &[u8]) -> Result<Vec<u8>, PayloadError> {
@@ -121,7 +142,10 @@ mod tests {
 
             assert_eq!(read(&packed).unwrap().body, body);
             assert_eq!(read(&framed).unwrap().body, body);
-            assert_eq!(framed.len(), (size + HEAD).div_ceil(PAYLOAD_BYTES) * PAYLOAD_BYTES);
+            assert_eq!(framed.len(), size + HEAD);
+            let padded = pad(framed.clone());
+            assert_eq!(padded.len(), (size + HEAD).div_ceil(PAYLOAD_BYTES) * PAYLOAD_BYTES);
+            assert_eq!(unpad(&padded), Ok(&framed[..]));
         }
     }
 
@@ -129,16 +153,17 @@ mod tests {
     fn what_repeats_gets_small() {
         let packed = pack(Encoding::StateDiff, &vec![7; 5 * PAYLOAD_BYTES]);
 
-        assert_eq!(packed.len(), PAYLOAD_BYTES);
+        assert_eq!(pad(packed).len(), PAYLOAD_BYTES);
     }
 
     #[test]
     fn other_bytes_are_refused() {
-        let good = frame(Encoding::StateDiff, Compression::None, b"body");
+        let good = pad(frame(Encoding::StateDiff, Compression::None, b"body"));
+        let whole = |bytes: &[u8]| unpad(bytes).and_then(read).map(|_| ());
         let with = |at: usize, byte: u8| {
             let mut other = good.clone();
             other[at] = byte;
-            read(&other).map(|_| ())
+            whole(&other)
         };
 
         assert_eq!(with(4, 2), Err(PayloadError::Encoding(2)));
@@ -146,9 +171,10 @@ mod tests {
         assert_eq!(with(PAYLOAD_BYTES - 1, 1), Err(PayloadError::Padding));
         assert_eq!(with(3, 3), Err(PayloadError::Padding), "a byte of the body stands behind the length");
         assert_eq!(with(0, 1), Err(PayloadError::Truncated));
-        assert_eq!(read(&good[..good.len() - 1]).unwrap_err(), PayloadError::Padding);
-        assert_eq!(read(&[good, vec![0; PAYLOAD_BYTES]].concat()).unwrap_err(), PayloadError::Padding);
-        assert_eq!(read(&[]).unwrap_err(), PayloadError::Truncated);
+        assert_eq!(read(&good).unwrap_err(), PayloadError::Padding);
+        assert_eq!(whole(&good[..good.len() - 1]), Err(PayloadError::Padding));
+        assert_eq!(whole(&[good, vec![0; PAYLOAD_BYTES]].concat()), Err(PayloadError::Padding));
+        assert_eq!(whole(&[]), Err(PayloadError::Truncated));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use stf::{
 };
 
 use crate::{
-    Batch, Diff, Input,
+    Batch, Diff, Input, Published,
     batch::PROTOCOL_VERSION,
-    blob::{self, Mode, PAYLOAD_BYTES},
+    blob::{self, PAYLOAD_BYTES},
     diff::{Merged, UnpublishableError},
     messages,
     payload::{self, Encoding, PayloadError},
@@ -29,7 +29,7 @@ use crate::{
 /// + Input, Witness          it is not one, or something is missing in it
 /// + Block (in Witness)      a block is bad
 /// + Previous, Queue, Prices the blocks do not go on from the previous batch, or do not belong together
-/// + Diff, Payload, Published  what is published is not what the blocks did
+/// + Diff, Payload, Blobs, NotPublished  what is published is not what the blocks did
 /// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
@@ -52,7 +52,7 @@ pub enum ProgramError {
     #[error("{blobs} blobs for a payload of {bytes} bytes")]
     Blobs { blobs: usize, bytes: usize },
     #[error("what is published is not what the blocks changed")]
-    Published,
+    NotPublished,
 }
 
 /// Run the program.
@@ -60,17 +60,24 @@ pub fn execute(input: &Input) -> Result<Batch, ProgramError> {
     let spec = input.spec();
     let blocks = execute_blocks(&spec, input.blocks.iter().map(|block| &block[..]), &input.witness)?;
     let run = Run::of(&spec, &input.previous, &blocks)?;
-    let published = payload::read(&input.payload)?;
+    let (payload, data_hash) = match &input.published {
+        Published::Blobs(hashes) => (payload::unpad(&input.payload)?, in_blobs(&input.payload, hashes)?),
+        Published::Kept(pointer) => (&input.payload[..], blob::kept_hash(*pointer, &input.payload)),
+    };
+    let published = payload::read(payload)?;
     if published.encoding != Encoding::StateDiff || published.body != run.diff.encode() {
-        return Err(ProgramError::Published);
+        return Err(ProgramError::NotPublished);
     }
-    if input.payload.len() != input.versioned_hashes.len() * PAYLOAD_BYTES {
-        return Err(ProgramError::Blobs { blobs: input.versioned_hashes.len(), bytes: input.payload.len() });
+    Ok(run.batch(&spec, &input.previous, input.program_version, data_hash))
+}
+
+fn in_blobs(payload: &[u8], versioned_hashes: &[B256]) -> Result<B256, ProgramError> {
+    if payload.len() != versioned_hashes.len() * PAYLOAD_BYTES {
+        return Err(ProgramError::Blobs { blobs: versioned_hashes.len(), bytes: payload.len() });
     }
-    let chunks = input.payload.chunks(PAYLOAD_BYTES);
-    let openings: Vec<_> =
-        input.versioned_hashes.iter().zip(chunks).map(|(hash, chunk)| blob::open(*hash, chunk)).collect();
-    Ok(run.batch(&spec, &input.previous, input.program_version, blob::data_hash(Mode::Rollup, &openings)))
+    let chunks = payload.chunks(PAYLOAD_BYTES);
+    let openings: Vec<_> = versioned_hashes.iter().zip(chunks).map(|(hash, chunk)| blob::open(*hash, chunk)).collect();
+    Ok(blob::data_hash(&openings))
 }
 
 /// What a run of executed blocks comes to.

@@ -1,7 +1,7 @@
 //! The state after a batch, out of what L1 has of it: the batch, the openings of its blobs, and the blobs.
 //!
 //! L1 checked at the commit that each blob opens at z to y. A chunk that gives the same z and the same y is therefore the
-//! one that was published, and no commitment has to be made of it.
+//! one that was published, and no commitment has to be made of it. Of a validium's payload L1 has the digest.
 
 use alloc::vec::Vec;
 
@@ -10,10 +10,10 @@ use stf::memory::MemoryState;
 use stf::trie::TrieError;
 
 use crate::batch::Batch;
-use crate::blob::{self, Mode};
+use crate::blob;
 use crate::diff::{ApplyError, Diff, DiffError, apply};
 use crate::messages;
-use crate::payload::{self, PayloadError};
+use crate::payload::{self, Payload, PayloadError};
 
 /// Why a batch is not the one that follows, or a blob not the one that L1 saw.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,8 @@ pub enum RebuildError {
     Blob(u64, usize),
     #[error("batch {0}: what the blobs open to is not what was committed")]
     Openings(u64),
+    #[error("batch {0}: this payload is not the one that was committed")]
+    Kept(u64),
     #[error("batch {0}: {1}")]
     Payload(u64, PayloadError),
     #[error("batch {0}: {1}")]
@@ -56,10 +58,26 @@ impl Rebuilt {
             openings.push(blob::open(*versioned_hash, &chunk));
             payload.extend_from_slice(&chunk);
         }
-        if blob::data_hash(Mode::Rollup, &openings) != batch.data_hash {
+        if blob::data_hash(&openings) != batch.data_hash {
             return Err(RebuildError::Openings(number));
         }
-        let read = payload::read(&payload).map_err(|error| RebuildError::Payload(number, error))?;
+        let read = payload::unpad(&payload).and_then(payload::read);
+        self.go_on(batch, read.map_err(|error| RebuildError::Payload(number, error))?)
+    }
+
+    /// [`Self::take`] for a validium: the payload that was kept, and the pointer that L1 was told.
+    pub fn take_kept(&mut self, batch: Batch, pointer: B256, payload: &[u8]) -> Result<Vec<B256>, RebuildError> {
+        let number = batch.number;
+        self.check_follows(&batch)?;
+        if blob::kept_hash(pointer, payload) != batch.data_hash {
+            return Err(RebuildError::Kept(number));
+        }
+        let read = payload::read(payload).map_err(|error| RebuildError::Payload(number, error))?;
+        self.go_on(batch, read)
+    }
+
+    fn go_on(&mut self, batch: Batch, read: Payload<'_>) -> Result<Vec<B256>, RebuildError> {
+        let number = batch.number;
         let diff = Diff::decode(&read.body).map_err(|error| RebuildError::Diff(number, error))?;
         let changes = apply(&diff, &mut self.state).map_err(|error| RebuildError::Apply(number, error))?;
         let state_root = self.state.apply(&changes).map_err(|error| RebuildError::Trie(number, error))?;
@@ -101,14 +119,17 @@ mod tests {
     use crate::diff::AccountDiff;
     use crate::payload::Encoding;
 
+    /// With their versioned hashes.
+    type Blobs = Vec<(B256, Vec<u8>)>;
+
     fn start() -> Rebuilt {
         let mut state = MemoryState::default();
         let root = state.root();
         Rebuilt { batch: Batch { chain_id: 7, new_state_root: root, ..Default::default() }, state }
     }
 
-    /// A batch that gives one account a balance, and its blobs.
-    fn published(before: &Rebuilt) -> (Batch, Vec<(B256, Vec<u8>)>) {
+    /// A batch that gives one account a balance, its payload, and its blobs.
+    fn published(before: &Rebuilt) -> (Batch, Vec<u8>, Blobs) {
         let account = AccountDiff { balance: Some(U256::from(5)), ..Default::default() };
         let accounts = [(Address::repeat_byte(1), account)].into_iter().collect();
         let mut diff =
@@ -116,7 +137,8 @@ mod tests {
         let mut state = before.state.clone();
         let changes = apply(&diff, &mut state).unwrap();
         diff.header.state_root = state.apply(&changes).unwrap();
-        let framed = payload::pack(Encoding::StateDiff, &diff.encode());
+        let kept = payload::pack(Encoding::StateDiff, &diff.encode());
+        let framed = payload::pad(kept.clone());
         let blobs: Vec<_> =
             framed.chunks(blob::PAYLOAD_BYTES).map(|chunk| (keccak256(chunk), blob::pack(chunk))).collect();
         let openings: Vec<_> =
@@ -133,10 +155,10 @@ mod tests {
             last_block: 1,
             last_block_hash: keccak256(&header),
             messages_root: messages::root(&diff.messages),
-            data_hash: blob::data_hash(Mode::Rollup, &openings),
+            data_hash: blob::data_hash(&openings),
             ..Default::default()
         };
-        (batch, blobs)
+        (batch, kept, blobs)
     }
 
     fn borrowed(blobs: &[(B256, Vec<u8>)]) -> Vec<(B256, &[u8])> {
@@ -146,7 +168,7 @@ mod tests {
     #[test]
     fn a_published_batch_gives_its_state_and_messages() {
         let mut rebuilt = start();
-        let (batch, blobs) = published(&rebuilt);
+        let (batch, _, blobs) = published(&rebuilt);
 
         let messages = rebuilt.take(batch, &borrowed(&blobs)).unwrap();
 
@@ -155,9 +177,29 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_payload_gives_the_same_and_no_other_does() {
+        let before = start();
+        let (batch, payload, _) = published(&before);
+        let pointer = B256::repeat_byte(5);
+        let batch = Batch { data_hash: blob::kept_hash(pointer, &payload), ..batch };
+        let told = |pointer, payload: &[u8]| before.clone().take_kept(batch, pointer, payload).unwrap_err().to_string();
+
+        let mut rebuilt = before.clone();
+        assert_eq!(rebuilt.take_kept(batch, pointer, &payload).unwrap(), [B256::repeat_byte(9)]);
+        assert_eq!(rebuilt.state.root(), batch.new_state_root);
+        assert!(told(B256::ZERO, &payload).contains("not the one that was committed"));
+        assert!(told(pointer, &payload::pad(payload.clone())).contains("not the one that was committed"));
+        assert!(told(pointer, &[]).contains("not the one that was committed"));
+        assert!(before.clone().take(batch, &[]).unwrap_err().to_string().contains("open"));
+        let padded = payload::pad(payload);
+        let batch = Batch { data_hash: blob::kept_hash(pointer, &padded), ..batch };
+        assert!(before.clone().take_kept(batch, pointer, &padded).unwrap_err().to_string().contains("not zero"));
+    }
+
+    #[test]
     fn every_lie_is_named() {
         let before = start();
-        let (batch, blobs) = published(&before);
+        let (batch, _, blobs) = published(&before);
         let other = B256::repeat_byte(3);
         let told = |batch: Batch, blobs: &[(B256, Vec<u8>)]| {
             before.clone().take(batch, &borrowed(blobs)).unwrap_err().to_string()

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, U256};
 use mutate::malformed;
 use rollup::{
-    Batch, Diff, Input, blob,
+    Batch, Diff, Input, Published, blob,
     diff::{AccountDiff, CodeDiff},
     payload::{self, Encoding},
 };
@@ -62,10 +62,11 @@ fn inputs() {
         blocks: vec![vec![1; 50].into(), vec![2; 60].into()],
         witness: Witness::default(),
         payload: vec![3; 100].into(),
-        versioned_hashes: vec![B256::repeat_byte(1)],
+        published: Published::Blobs(vec![B256::repeat_byte(1)]),
     };
+    let kept = Input { published: Published::Kept(B256::repeat_byte(4)), ..input.clone() };
 
-    malformed(&[input.encode()], |bytes| {
+    malformed(&[input.encode(), kept.encode()], |bytes| {
         let Ok(decoded) = Input::decode(bytes) else { return false };
         assert_eq!(decoded.encode(), bytes);
         true
@@ -77,17 +78,12 @@ fn payloads() {
     let body = diff().encode();
     // Changes in the padding are most of all changes: what is before it is what matters.
     let packed = payload::pack(Encoding::StateDiff, &body);
-    let end = packed.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let padded = |bytes: &[u8]| {
-        let mut whole = bytes.to_vec();
-        whole.resize(whole.len().max(packed.len()), 0);
-        whole
-    };
 
-    malformed(&[packed[..end].to_vec()], |bytes| {
-        let whole = padded(bytes);
-        payload::read(&whole).is_ok_and(|read| Diff::decode(&read.body).is_ok())
+    malformed(core::slice::from_ref(&packed), |bytes| {
+        let whole = payload::pad(bytes.to_vec());
+        payload::unpad(&whole).and_then(payload::read).is_ok_and(|read| Diff::decode(&read.body).is_ok())
     });
+    malformed(&[packed], |bytes| payload::read(bytes).is_ok_and(|read| Diff::decode(&read.body).is_ok()));
 }
 
 #[test]
