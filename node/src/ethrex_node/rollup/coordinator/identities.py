@@ -31,11 +31,13 @@ class Role(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    role: Role
+    """`role` is a `Role`, or one of another door's."""
+
+    role: enum.StrEnum
     name: str
     pool: str = ""
 
-    def must_be(self, *roles: Role) -> None:
+    def must_be(self, *roles: enum.StrEnum) -> None:
         """Raises `NotAllowed`."""
         if self.role not in roles:
             raise NotAllowed(f"{self.role.value} {self.name} may not do this: it takes {' or '.join(roles)}")
@@ -53,7 +55,7 @@ class BadTokenFile(Exception):
     """The message names file and line, and no token."""
 
 
-def from_file(path: Path) -> Authenticate:
+def from_file(path: Path, roles: type[enum.StrEnum] = Role) -> Authenticate:
     """Read once, at start. Raises `BadTokenFile`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -63,7 +65,7 @@ def from_file(path: Path) -> Authenticate:
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()
         if words:
-            digest, identity = _line(words, f"{path}, line {number}")
+            digest, identity = _line(words, roles, f"{path}, line {number}")
             if digest in known:
                 raise BadTokenFile(f"{path}, line {number}: the token of {known[digest].name} again")
             known[digest] = identity
@@ -104,15 +106,15 @@ def bearer(header: str | None) -> str:
     return token.strip()
 
 
-def _line(words: list[str], where: str) -> tuple[bytes, Identity]:
-    if len(words) not in (3, 4) or words[0] not in tuple(Role):
-        raise BadTokenFile(f"{where}: expected `role name token [pool]`, role one of {', '.join(Role)}")
+def _line(words: list[str], roles: type[enum.StrEnum], where: str) -> tuple[bytes, Identity]:
+    if len(words) not in (3, 4) or words[0] not in tuple(roles):
+        raise BadTokenFile(f"{where}: expected `role name token [pool]`, role one of {', '.join(roles)}")
     role, name, token, *pool = words
     if not ID.fullmatch(name):
         raise BadTokenFile(f"{where}: {name!r:.140} is not a name (letters, digits, `.`, `_`, `-`)")
     if not TOKEN_LEAST <= len(token) <= TOKEN_MOST:
         raise BadTokenFile(f"{where}: the token has {len(token)} characters, at least {TOKEN_LEAST} are needed")
-    return _digest(token), Identity(Role(role), name, pool[0] if pool else "")
+    return _digest(token), Identity(roles(role), name, pool[0] if pool else "")
 
 
 def _digest(token: str) -> bytes:

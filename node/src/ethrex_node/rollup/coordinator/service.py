@@ -1,40 +1,32 @@
 """
 The coordinator's door: HTTP with JSON, inputs and proofs as bytes.
 
-Every handler does the same: who is it, may it, what is asked, do it, answer. What is said no to is an answer with
-``{"error": ..., "message": ...}`` and the status of its kind; nothing is served without a token.
+Every handler does the same: who is it, may it, what is asked, do it, answer. Nothing is served without a token.
 """
 
 from __future__ import annotations
 
-import logging
 import ssl
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 from prometheus_client.core import Metric
 
 from ethrex_node import _native
 from ethrex_node.observe import metrics
-from ethrex_node.rollup.coordinator import rates, views, wire
+from ethrex_node.rollup.coordinator import door, rates, views, wire
 from ethrex_node.rollup.coordinator.coordinator import Coordinator
-from ethrex_node.rollup.coordinator.errors import BadRequest, CoordinatorError, NotFound, TooLarge, TooMany
-from ethrex_node.rollup.coordinator.identities import ID, Authenticate, Identity, Role, bearer
+from ethrex_node.rollup.coordinator.errors import BadRequest
+from ethrex_node.rollup.coordinator.identities import ID, Authenticate, Identity, Role
 from ethrex_node.rollup.coordinator.queue import Wanted
-
-log = logging.getLogger(__name__)
 
 JSON_MOST_BYTES: Final = 64 << 10
 PAGE_MOST: Final = 1000
 PAGE: Final = 100
 READERS: Final = (Role.OBSERVER, Role.OPERATOR)
-IDLE_SECONDS: Final = 30.0
-Handler = Callable[[web.Request, Identity], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,66 +48,38 @@ class Service:
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.answers: Counter[str] = Counter()
         self._coordinator = coordinator
-        self._authenticate = authenticate
         self._settings = settings
-        self._clock = clock
-        self._buckets: dict[str, rates.Bucket] = {}
-        self._runner = web.AppRunner(self._application(), access_log=None, keepalive_timeout=IDLE_SECONDS)
+        self._door = door.Door(door.by_token(authenticate), settings.rate, clock)
+        add = self._door.add
+        add("POST", "/v1/jobs/lease", self._lease)
+        add("GET", "/v1/inputs/{hash}", self._input)
+        add("POST", "/v1/jobs/{job}/heartbeat", self._heartbeat)
+        add("PUT", "/v1/jobs/{job}/proof", self._proof)
+        add("POST", "/v1/jobs/{job}/failure", self._failure)
+        add("POST", "/v1/jobs/{job}/release", self._release)
+        add("GET", "/v1/queue", self._queue)
+        add("GET", "/v1/jobs", self._jobs)
+        add("GET", "/v1/provers", self._provers)
+        add("PUT", "/v1/provers/{prover}/cordon", self._cordon)
+        add("DELETE", "/v1/provers/{prover}/cordon", self._uncordon)
 
     async def start(self) -> None:
         """Raises OSError where the address is taken."""
-        await self._runner.setup()
-        settings = self._settings
-        await web.TCPSite(self._runner, settings.host, settings.port, ssl_context=settings.certificates).start()
+        await self._door.start(self._settings.host, self._settings.port, self._settings.certificates)
 
     async def stop(self) -> None:
-        await self._runner.cleanup()
+        await self._door.stop()
 
     @property
     def url(self) -> str:
-        address = self._runner.addresses[0]
-        scheme = "https" if self._settings.certificates else "http"
-        return f"{scheme}://{address[0]}:{address[1]}"
-
-    def _application(self) -> web.Application:
-        application = web.Application()
-        add = application.router.add_route
-        add("POST", "/v1/jobs/lease", self._guarded(self._lease))
-        add("GET", "/v1/inputs/{hash}", self._guarded(self._input))
-        add("POST", "/v1/jobs/{job}/heartbeat", self._guarded(self._heartbeat))
-        add("PUT", "/v1/jobs/{job}/proof", self._guarded(self._proof))
-        add("POST", "/v1/jobs/{job}/failure", self._guarded(self._failure))
-        add("POST", "/v1/jobs/{job}/release", self._guarded(self._release))
-        add("GET", "/v1/queue", self._guarded(self._queue))
-        add("GET", "/v1/jobs", self._guarded(self._jobs))
-        add("GET", "/v1/provers", self._guarded(self._provers))
-        add("PUT", "/v1/provers/{prover}/cordon", self._guarded(self._cordon))
-        add("DELETE", "/v1/provers/{prover}/cordon", self._guarded(self._uncordon))
-        add("*", "/{anything:.*}", self._guarded(_nothing_here))
-        return application
-
-    def _guarded(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            try:
-                identity = await self._authenticate(bearer(request.headers.get("Authorization")))
-                bucket = self._buckets.get(identity.name)
-                self._buckets[identity.name] = rates.taken(bucket, self._settings.rate, self._clock())
-                answer = await handler(request, identity)
-            except CoordinatorError as error:
-                answer = _refusal(error)
-                log.info("refused", extra={"path": request.path, "from": request.remote, "reason": str(error)})
-            self.answers[str(answer.status)] += 1
-            return answer
-
-        return handle
+        return self._door.url
 
     # provers
 
     async def _lease(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         identity.must_be(Role.PROVER)
-        asked = wire.LeaseRequest.read(await _body(request, JSON_MOST_BYTES))
+        asked = wire.LeaseRequest.read(await door.body(request, JSON_MOST_BYTES))
         identity.must_own(asked.prover)
         wanted = Wanted(asked.prover, frozenset(asked.kinds), asked.program_version, asked.capacity, asked.run)
         job = await self._coordinator.lease(wanted, identity.pool)
@@ -135,7 +99,7 @@ class Service:
         job_id, note = await _note(request, identity)
         job = await self._coordinator.heartbeat(job_id, note.prover, note.fence, note.text)
         assert job.lease is not None
-        return _json({"deadline": job.lease.until_ms})
+        return door.json({"deadline": job.lease.until_ms})
 
     async def _proof(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         identity.must_be(Role.PROVER)
@@ -144,35 +108,35 @@ class Service:
         if not (fence.isascii() and fence.isdecimal() and len(fence) < 20):
             raise BadRequest(f"the header {wire.FENCE_HEADER} is {fence!r:.80}, not the lease's number")
         stated = wire.hash_of(request.headers.get(wire.HASH_HEADER, ""), wire.HASH_HEADER)
-        proof = await _body(request, self._settings.proof_most_bytes)
+        proof = await door.body(request, self._settings.proof_most_bytes)
         if _native.keccak256(proof) != stated:
             raise BadRequest(f"the body is not what {wire.HASH_HEADER} says: it was damaged on its way")
         job = await self._coordinator.proof(request.match_info["job"], prover, int(fence), proof)
-        return _json({"job": job.job_id, "state": job.state.value})
+        return door.json({"job": job.job_id, "state": job.state.value})
 
     async def _failure(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         job_id, note = await _note(request, identity)
         job = await self._coordinator.failure(
             job_id, note.prover, note.fence, note.text, is_unprovable=note.is_unprovable
         )
-        return _json({"job": job.job_id, "state": job.state.value})
+        return door.json({"job": job.job_id, "state": job.state.value})
 
     async def _release(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         job_id, note = await _note(request, identity)
         job = await self._coordinator.release(job_id, note.prover, note.fence)
-        return _json({"job": job.job_id, "state": job.state.value})
+        return door.json({"job": job.job_id, "state": job.state.value})
 
     # observers and operators
 
     async def _queue(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         identity.must_be(*READERS)
-        return _json(views.queue(self._coordinator.open_jobs()))
+        return door.json(views.queue(self._coordinator.open_jobs()))
 
     async def _jobs(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         identity.must_be(*READERS)
         after, most = _page(request)
         rows = self._coordinator.jobs(after, most)
-        return _json({"jobs": [views.job(row) for _, row in rows], "next": _next(rows, most)})
+        return door.json({"jobs": [views.job(row) for _, row in rows], "next": _next(rows, most)})
 
     async def _provers(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         identity.must_be(*READERS)
@@ -180,7 +144,7 @@ class Service:
         rows = self._coordinator.provers(after, most)
         leases = self._coordinator.leases_of_provers()
         found = [views.prover(row, leases.get(row.prover_id)) for _, row in rows]
-        return _json({"provers": found, "next": _next(rows, most)})
+        return door.json({"provers": found, "next": _next(rows, most)})
 
     async def _cordon(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         return await self._set_cordon(request, identity, True)
@@ -194,34 +158,20 @@ class Service:
         if not ID.fullmatch(prover_id):
             raise BadRequest(f"{prover_id!r:.140} is not the id of a prover")
         held = await self._coordinator.cordon(prover_id, is_cordoned=is_cordoned)
-        return _json({"prover": prover_id, "cordoned": is_cordoned, "leases": [views.job(job) for job in held]})
+        return door.json({"prover": prover_id, "cordoned": is_cordoned, "leases": [views.job(job) for job in held]})
 
     def metrics(self) -> Iterator[Metric]:
         """A source for `observe.metrics.Metrics.add`."""
-        yield metrics.counters("coordinator_answers", "Answers of the proof coordinator", "status", dict(self.answers))
-
-
-async def _nothing_here(request: web.Request, identity: Identity) -> web.StreamResponse:
-    raise NotFound(f"{request.method} {request.path[:200]} is not served")
+        yield metrics.counters(
+            "coordinator_answers", "Answers of the proof coordinator", "status", dict(self._door.answers)
+        )
 
 
 async def _note(request: web.Request, identity: Identity) -> tuple[str, wire.Note]:
     identity.must_be(Role.PROVER)
-    note = wire.Note.read(await _body(request, JSON_MOST_BYTES))
+    note = wire.Note.read(await door.body(request, JSON_MOST_BYTES))
     identity.must_own(note.prover)
     return request.match_info["job"], note
-
-
-async def _body(request: web.Request, most_bytes: int) -> bytes:
-    """Never more than `most_bytes` in memory, whatever a header announces. Raises `TooLarge`."""
-    if (request.content_length or 0) > most_bytes:
-        raise TooLarge(most_bytes)
-    received = bytearray()
-    async for chunk in request.content.iter_any():
-        received += chunk
-        if len(received) > most_bytes:
-            raise TooLarge(most_bytes)
-    return bytes(received)
 
 
 def _page(request: web.Request) -> tuple[bytes, int]:
@@ -237,17 +187,3 @@ def _page(request: web.Request) -> tuple[bytes, int]:
 def _next(rows: list[tuple[bytes, Any]], most: int) -> str | None:
     """What to ask the next page with; None: there is none."""
     return rows[-1][0].hex() if len(rows) == most else None
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(value), content_type="application/json")
-
-
-def _refusal(error: CoordinatorError) -> web.Response:
-    """A body that was not read is not waited for: the connection ends with the answer."""
-    body = orjson.dumps({"error": type(error).__name__, "message": str(error)})
-    headers = {"Retry-After": str(max(1, round(error.retry_seconds)))} if isinstance(error, TooMany) else {}
-    answer = web.Response(status=error.status, body=body, content_type="application/json", headers=headers)
-    if isinstance(error, TooLarge):
-        answer.force_close()
-    return answer
