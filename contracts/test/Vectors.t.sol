@@ -5,8 +5,9 @@ import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 import {ICommonBridge} from "../src/interfaces/ICommonBridge.sol";
-import {Batch} from "../src/interfaces/Types.sol";
+import {Batch, DataMode} from "../src/interfaces/Types.sol";
 import {AttestedVerifier} from "../src/l1/AttestedVerifier.sol";
+import {DataCommittee} from "../src/l1/DataCommittee.sol";
 import {Blobs} from "../src/libraries/Blobs.sol";
 import {L2} from "../src/libraries/L2.sol";
 import {Test} from "./support/Test.sol";
@@ -124,6 +125,36 @@ contract VectorsTest is Test {
             );
         }
         _hold("data.json", all);
+    }
+
+    function test_what_a_committee_keeps() public {
+        address[] memory members = new address[](1);
+        members[0] = address(1);
+        bytes memory code = address(new DataCommittee(address(1), members, 1)).code;
+        string memory all;
+        for (uint256 i = 0; i < CASES; ++i) {
+            address committee = _seeded(i, 30);
+            (bytes32 pointer, bytes32 digest) = (i == 0 ? bytes32(0) : bytes32(_word(i, 31)), bytes32(_word(i, 32)));
+            bytes32 dataHash = keccak256(abi.encode(uint8(DataMode.Validium), pointer, digest));
+            vm.etch(committee, code);
+            vm.chainId(i + 1);
+            bytes32 signedHash = DataCommittee(committee).kept(65536999 + i, dataHash);
+            all = _item(
+                all,
+                _object(
+                    string.concat(_field("l1ChainId", i + 1), ",", _field("committee", committee)),
+                    string.concat(_field("chainId", 65536999 + i), ",", _field("pointer", pointer)),
+                    string.concat(
+                        _field("digest", digest),
+                        ",",
+                        _field("dataHash", dataHash),
+                        ",",
+                        _field("signedHash", signedHash)
+                    )
+                )
+            );
+        }
+        _hold("committee.json", all);
     }
 
     /// By the deterministic deployment proxy, which takes salt ‖ creation code.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ethrex_node._native import keccak256
+from ethrex_node.rollup.committee import kept
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 BRIDGE = 0xFFFF
@@ -94,6 +95,16 @@ def test_published_data() -> None:
         points = [opening[field] for opening in openings for field in ("versionedHash", "z", "y")]
 
         assert keccak256(b"".join(map(word, head + points))) == raw(case["dataHash"])
+
+
+def test_what_a_committee_keeps() -> None:
+    for case in vectors("committee.json"):
+        signed = kept.Kept(case["chainId"], raw(case["pointer"]), raw(case["digest"]))
+        contract = kept.Contract(case["l1ChainId"], raw(case["committee"]))
+
+        assert keccak256(word(1) + raw(case["pointer"]) + raw(case["digest"])) == raw(case["dataHash"])
+        assert signed.data_hash == raw(case["dataHash"])
+        assert keccak256(kept.preimage(contract, signed)) == raw(case["signedHash"])
 
 
 def test_create2_addresses() -> None:

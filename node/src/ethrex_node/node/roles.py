@@ -15,6 +15,8 @@ from typing import Any, Final
 import aiohttp
 
 from ..rollup import attested, sponsor
+from ..rollup.committee import kept
+from ..rollup.committee.committee import Committee
 from ..rollup.coordinator import Coordinator, service, verifiers
 from ..rollup.coordinator import Settings as QueueSettings
 from ..rollup.deploy import Deployment, steps
@@ -30,7 +32,7 @@ from ..rollup.settlement import batches, committer, contracts, settler, watcher
 from ..rollup.store import Store
 from ..rollup.store import batches as stored
 from ..rpc import logs, params
-from . import admission
+from . import admission, data_committee
 from .assembly import Node, Opened
 
 PRICES_SECONDS: Final = 600.0
@@ -44,10 +46,12 @@ class CannotSequence(Exception):
 class Prices:
     """
     What a batch names as L1's fees: the lowest that were seen lately. L1 takes a batch whose fees are not far above those
-    that it sees when it is committed, which is later, and fees may have fallen by then.
+    that it sees when it is committed, which is later, and fees may have fallen by then. A validium takes no blobs, and its
+    users pay for none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_blobs: bool) -> None:
+        self._has_blobs = has_blobs
         self._seen: deque[tuple[float, int, int]] = deque()
 
     def note(self, market: answers.Market, now: float) -> None:
@@ -56,7 +60,8 @@ class Prices:
             self._seen.popleft()
 
     def __call__(self) -> tuple[int, int]:
-        return min(base for _, base, _ in self._seen), min(blob for _, _, blob in self._seen)
+        lowest_blob_fee = min(blob for _, _, blob in self._seen) if self._has_blobs else 0
+        return min(base for _, base, _ in self._seen), lowest_blob_fee
 
 
 @dataclass
@@ -73,6 +78,7 @@ class Roles:
     watcher: watcher.Watcher
     batches: batches.Batches
     outboxes: tuple[Outbox, ...]
+    committee: Committee | None
     committer: committer.Committer
     settler: settler.Settler
     sponsor: sponsor.Sponsor | None
@@ -106,11 +112,16 @@ async def open_roles(ground: Ground) -> Roles:
         session = await lasting.enter_async_context(aiohttp.ClientSession())
         commits, settles = await _signers(asked, client.chain_id, session)
         pays = await _sponsor(ground, client.chain_id, session)
-        await _check_l1(ground, client)
+        status = await _check_l1(ground, client)
         await _check_committer(ground, client, commits)
-        prices = Prices()
+        keepers = await data_committee.opened(
+            asked, ground.deployed.chain_id, status.data_availability, client, session
+        )
+        if keepers is not None:
+            lasting.push_async_callback(keepers.close)
+        prices = Prices(has_blobs=keepers is None)
         prices.note(await client.market(), time.monotonic())
-        return _together(ground, client, prices, commits, settles, pays, lasting.pop_all())
+        return _together(ground, client, prices, commits, settles, pays, keepers, lasting.pop_all())
 
 
 def _together(
@@ -120,6 +131,7 @@ def _together(
     commits: signers.Signer,
     settles: signers.Signer,
     pays: sponsor.Sponsor | None,
+    keepers: Committee | None,
     lasting: AsyncExitStack,
 ) -> Roles:
     asked, deployed, store, node = ground.asked, ground.deployed, ground.store, ground.node
@@ -134,6 +146,7 @@ def _together(
             program_version=deployed.program_version,
             kinds=asked.proof_kinds,
             prove_within_seconds=asked.prove_within,
+            pointer=None if keepers is None else kept.POINTER,
         ),
     )
     outbox = Outbox(store, client, commits, _outbox_settings(asked), now_ms)
@@ -156,15 +169,16 @@ def _together(
         watcher=watcher.Watcher(store, client, addresses, queue),
         batches=made,
         outboxes=(outbox,) if other is outbox else (outbox, other),
-        committer=committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked)),
+        committee=keepers,
+        committer=committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked), keepers),
         settler=settler.Settler(made, coordinator, other, client, addresses, settling),
         sponsor=pays,
         lasting=lasting,
     )
 
 
-async def _check_l1(ground: Ground, client: L1Client) -> None:
-    """Raises `CannotSequence`."""
+async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
+    """Where L1 says that the chain stands. Raises `CannotSequence`."""
     deployed, store = ground.deployed, ground.store
     if client.chain_id != deployed.l1_chain_id:
         raise CannotSequence(f"L1 is chain {client.chain_id}, the deployment is on chain {deployed.l1_chain_id}")
@@ -187,6 +201,7 @@ async def _check_l1(ground: Ground, client: L1Client) -> None:
             f"L1 has batches up to {status.last_committed}, the data in {store.folder} ends with {known}: "
             "it is older than the chain; nothing was sealed"
         )
+    return status
 
 
 async def _signers(

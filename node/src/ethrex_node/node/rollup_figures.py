@@ -48,6 +48,8 @@ def batches(
         "final": settler.final,
     }
     yield metrics.gauges("rollup_batch", "Highest batch that has come so far", "stage", stages)
+    waits = committer.waits_for is not None
+    yield metrics.gauge("rollup_commits_wait", "1 while a batch cannot be committed; the log says why", float(waits))
     yield metrics.counter("rollup_blobs", "Blobs of the batches that were made", counted.blobs)
 
 

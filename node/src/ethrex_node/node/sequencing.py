@@ -229,6 +229,8 @@ class SequencerNode:
                 roles.batches, roles.committer, roles.settler, roles.coordinator, self._asked.proof_kinds, counted
             ),
         )
+        if roles.committee is not None:
+            add("committee", roles.committee.metrics)
         if roles.sponsor is not None:
             add("sponsor", roles.sponsor.metrics)
         add("provers", lambda: rollup_figures.provers(roles.coordinator))

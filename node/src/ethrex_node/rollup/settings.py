@@ -84,6 +84,22 @@ class RollupSettings:
         "committer.in-flight", 8, "commits that are on their way to L1 at a time", low=1, high=16
     )
 
+    # Data committee
+    committee_members: tuple[str, ...] = options.option(
+        "committee.members", (), "URLs of the members (`ethrex l2 da-node`) that keep this validium's payloads"
+    )
+    committee_token: Path | None = options.option("committee.token", None, "file with the token that members know")
+    committee_timeout: float = options.option(
+        "committee.timeout", 10.0, "how long a member may take to keep a payload", unit="seconds", low=0.1
+    )
+    committee_folder: Path | None = options.option(
+        "committee.folder", None, "keep payloads in this folder, and nowhere else, as the committee's only member: on a "
+        "dev L1",
+    )  # fmt: skip
+    committee_key: str | None = options.option(
+        "committee.key", None, "signs that they are there; named like the committer's"
+    )
+
     # Proofs
     coordinator_addr: str = options.option("proof-coordinator.addr", "127.0.0.1", "address that provers ask for work")
     coordinator_port: int = options.port("proof-coordinator.port", 3900, "its port; 0 takes a free one")
@@ -159,6 +175,7 @@ SECTIONS: Final = (
     ("Queue of L1", "watcher_tag"),
     ("Blocks", "block_time"),
     ("Batches", "committer_key"),
+    ("Data committee", "committee_members"),
     ("Proofs", "coordinator_addr"),
     ("Sponsor", "sponsor_key"),
 )

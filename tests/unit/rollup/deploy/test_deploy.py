@@ -16,6 +16,7 @@ from ethrex_node.rollup import deploy
 from ethrex_node.rollup.deploy import plan, steps
 from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.settlement import contracts
 from unit.rollup import l1_process
 from unit.rollup.whole.deployment import OWNER, plan_of, text
 
@@ -128,6 +129,56 @@ async def test_what_l1_would_refuse_is_told_before_anything_is_sent(
     assert l1.nonce(OWNER.address) == before
 
 
+def validium(*chain_ids: int, **more: Any) -> dict[str, Any]:
+    given = plan_of(*chain_ids, **more)
+    members = [text(account.address) for account in accounts.derive()[5:8]]
+    for chain in given["chains"]:
+        chain["dataCommittee"] = {"members": members, "threshold": 2}
+    return given
+
+
+async def test_validiums_get_their_committee_and_share_one_that_is_the_same(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    wanted = plan.read(validium(CHAIN_ID, CHAIN_ID + 1), path)
+
+    found = await carry_out(asking, wanted, path)
+
+    assert [one.step.name for one in found.pending].count("create the DataCommittee") == 1
+    written = await deploy.record(asking, wanted, found, tmp_path / "out")
+    committees = {deploy.load(file).data_committee for file in written}
+    assert len(committees) == 1
+    (committee,) = committees
+    assert committee is not None
+    head = (await asking.head()).number
+    for chain_id in (CHAIN_ID, CHAIN_ID + 1):
+        answer = await asking.call(found.contracts.proposer.address, contracts.STATUS.call(chain_id), head)
+        assert contracts.status_of(answer).data_availability == committee
+    owner = steps.OWNER.result(await asking.call(committee, steps.OWNER.call(), head))
+    assert owner == (text(OWNER.address),)
+    assert await left(asking, wanted, path) == 0
+
+
+async def test_a_timelock_owns_the_committees_that_come_with_it(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    me = text(OWNER.address)
+    timelock = {"delaySeconds": 60, "proposers": [me], "executors": [me]}
+
+    found = await carry_out(asking, plan.read(validium(CHAIN_ID, timelock=timelock), path), path)
+
+    assert found.contracts.timelock is not None
+    ((_, committee),) = found.contracts.committees
+    answer = await asking.call(committee.address, steps.OWNER.call(), (await asking.head()).number)
+    assert steps.OWNER.result(answer) == (text(found.contracts.timelock.address),)
+
+
+async def test_how_a_chain_publishes_is_fixed_for_its_life(asking: L1Client, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    await carry_out(asking, plan.read(plan_of(CHAIN_ID), path), path)
+
+    with pytest.raises(deploy.Occupied, match="registered with no data committee"):
+        await deploy.survey(asking, plan.read(validium(CHAIN_ID), path), path)
+
+
 async def test_a_timelock_owns_what_was_handed_over(asking: L1Client, l1: l1_process.L1, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     me = text(OWNER.address)
@@ -159,6 +210,22 @@ async def test_a_timelock_owns_what_was_handed_over(asking: L1Client, l1: l1_pro
         (
             {"chains": [{"chainId": 5, "committers": [text(OTHER.address)], "proofs": {"required": []}}]},
             "nothing is required",
+        ),
+        (
+            {"chains": [{"chainId": 5, "committers": [text(OTHER.address)], "dataCommittee": "0x12"}]},
+            r"dataCommittee\.there: .*40 hexadecimal digits",
+        ),
+        (
+            {
+                "chains": [
+                    {
+                        "chainId": 5,
+                        "committers": [text(OTHER.address)],
+                        "dataCommittee": {"members": [text(OTHER.address)], "threshold": 2},
+                    }
+                ]
+            },
+            "2 signatures are asked for, there are 1 members",
         ),
     ],
 )

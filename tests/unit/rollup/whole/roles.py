@@ -148,7 +148,7 @@ def l1(folder: Path) -> Iterator[tuple[str, Part]]:
         patiently(url, "eth_chainId")
         yield url, part
     finally:
-        _end(part)
+        end(part)
 
 
 def deploy(folder: Path, l1_url: str, chains: Sequence[dict[str, Any]]) -> None:
@@ -210,10 +210,10 @@ def chain(
         patiently(url, "eth_chainId")
         yield Chain(chain_id, l1_url, url, deployment, sequencer, prover)
     finally:
-        _end(prover)
-        _end(sequencer)
+        end(prover)
+        end(sequencer)
 
 
-def _end(part: Part) -> None:
+def end(part: Part) -> None:
     if part.process is not None and part.process.poll() is None:
         part.kill()

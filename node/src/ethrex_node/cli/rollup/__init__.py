@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from ethrex_node.cli import flags
-from ethrex_node.cli.rollup import deploying, development, recovering, sequencing, users
-from ethrex_node.node import admission
+from ethrex_node.cli.rollup import deploying, development, keeping, recovering, sequencing, users
+from ethrex_node.node import admission, data_committee
 from ethrex_node.node import sequencing as node
+from ethrex_node.observe import logs
 from ethrex_node.rollup import settings
+from ethrex_node.rollup.committee.errors import CommitteeError
 from ethrex_node.rollup.coordinator.identities import BadTokenFile
 from ethrex_node.rollup.coordinator.service_accounts import BadSubjectsFile
 from ethrex_node.rollup.deploy import DeployError
@@ -33,6 +35,8 @@ OURS = (
     BadTokenFile,
     BadSubjectsFile,
     admission.NobodyMayCome,
+    data_committee.CommitteeUnfit,
+    CommitteeError,
     Inconsistent,
     node.CannotSequence,
     development.DevFailed,
@@ -112,16 +116,50 @@ def archive_blobs(beacon: str, archive: Path, every: float | None, **given: Any)
 @_from_l1
 @click.option("--beacon", help="URL of a Beacon API that has the blobs")
 @click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps")
+@click.option("--da", multiple=True, help="URL of a member of a validium's data committee; several are asked in turn")
+@click.option("--da-token", type=FILE, help="file with the token that they know, where they ask for one")
 @click.option("--out", type=FOLDER, required=True, help="folder for state.json and claims.json")
 @click.option(
     "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
 )
-def reconstruct(beacon: str | None, archive: Path | None, out: Path, verified: bool, **given: Any) -> None:
+def reconstruct(
+    beacon: str | None,
+    archive: Path | None,
+    da: tuple[str, ...],
+    da_token: Path | None,
+    out: Path,
+    verified: bool,
+    **given: Any,
+) -> None:
     """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
+    where = recovering.Where(beacon, archive, da, da_token)
     recovering.run(
         recovering.Wish(**given),
-        lambda wish, sources: recovering.reconstruct(wish, sources, beacon, archive, out, only_verified=verified),
+        lambda wish, sources: recovering.reconstruct(wish, sources, where, out, only_verified=verified),
     )
+
+
+@l2.command("da-node")
+@click.option("--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the validium")
+@click.option("--datadir", type=FOLDER, required=True, help="folder that keeps the payloads")
+@click.option("--key", required=True, help=f"this member's: {FORMS}; never a key")
+@click.option(
+    "--tokens", type=FILE, required=True, help="file with who may come: lines of `role name token`, writer or reader"
+)
+@click.option("--private", is_flag=True, help="reading takes a token too (default: everybody may read)")
+@click.option("--addr", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", type=click.IntRange(0, 65_535), default=3950, show_default=True, help="its port; 0: a free one")
+@click.option(
+    "--most-bytes", type=click.IntRange(1, 64 << 20), default=1 << 20, show_default=True, help="most that a payload has"
+)
+@click.option("--eth-rpc-url", help="JSON-RPC URL of an L1 node: refuse to start where L1 does not know this member")
+@click.option("--metrics-addr", default="127.0.0.1", show_default=True, help="address of metrics and probes")
+@click.option("--metrics-port", type=click.IntRange(0, 65_535), help="serve them there; 0 takes a free one")
+@click.option("--log-level", type=click.Choice(list(logs.LEVELS)), default="info", show_default=True)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def da_node(**given: Any) -> None:
+    """A member of a validium's data committee: keep its payloads, sign that they are kept, give them back."""
+    keeping.run(keeping.Wish(**given))
 
 
 @l2.command()

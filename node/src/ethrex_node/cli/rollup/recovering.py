@@ -16,6 +16,7 @@ import click
 
 from ethrex_node.config import genesis
 from ethrex_node.rollup import deploy
+from ethrex_node.rollup.committee.remote import RemoteMember
 from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
@@ -25,6 +26,7 @@ from ethrex_node.rollup.recovery import escape as escapes
 from ethrex_node.rollup.recovery import published, rebuild
 from ethrex_node.rollup.recovery.archive import Archive
 from ethrex_node.rollup.recovery.blobs import BeaconApi, Source
+from ethrex_node.rollup.recovery.keepers import Keepers
 from ethrex_node.rollup.recovery.published import Published, RecoveryError
 from ethrex_node.rollup.wallet.account import Account
 
@@ -100,13 +102,31 @@ async def _fetch_missing(wish: Wish, sources: Sources, source: Source, into: Arc
         print(f"{len(every)} batches in {into.folder}, {len(missing)} of them new", flush=True)
 
 
-async def reconstruct(
-    wish: Wish, sources: Sources, beacon: str | None, archived: Path | None, out: Path, *, only_verified: bool
-) -> None:
-    """From a Beacon API or from an archive: one of the two."""
-    if (beacon is None) == (archived is None):
-        raise click.UsageError("either --beacon or --archive says where the blobs are")
-    source = Archive(archived) if archived is not None else BeaconApi(str(beacon), sources.session)
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What batches published is to be had in one of these places. `da`: URLs of a data committee's members."""
+
+    beacon: str | None
+    archive: Path | None
+    da: tuple[str, ...]
+    da_token: Path | None
+
+    def open(self, wish: Wish, session: aiohttp.ClientSession) -> Source | Keepers:
+        """Raises `click.UsageError`."""
+        if (self.beacon is not None) + (self.archive is not None) + bool(self.da) != 1:
+            raise click.UsageError(
+                "either --beacon or --archive says where the blobs are, or --da who keeps a validium's data"
+            )
+        if self.archive is not None:
+            return Archive(self.archive)
+        if self.beacon is not None:
+            return BeaconApi(self.beacon, session)
+        members = [RemoteMember(url, session, self.da_token, TIMEOUT_SECONDS) for url in self.da]
+        return Keepers(members, lambda text: _progress(wish, text))
+
+
+async def reconstruct(wish: Wish, sources: Sources, where: Where, out: Path, *, only_verified: bool) -> None:
+    source = where.open(wish, sources.session)
     addresses = sources.deployment.addresses
     every = await published.committed(sources.client, addresses)
     wanted = [one for one in every if one.is_verified] if only_verified else every

@@ -194,6 +194,7 @@ async def record(client: L1Client, wanted: plan.Plan, found: Survey, folder: Pat
             registry=made.registry.address,
             attested_verifier=made.attested_verifier.address,
             timelock=None if made.timelock is None else made.timelock.address,
+            data_committee=made.committee(chain.plan),
             deployed_at_block=await _registered_at(client, made.proposer.address, chain.plan.chain_id),
             salt=chain.plan.salt,
             program_version=proofs.program_version,

@@ -20,7 +20,7 @@ from ethrex_node.rollup.settlement import contracts
 
 
 class Deployment(File):
-    """`genesis` is a file beside this one."""
+    """`genesis` is a file beside this one. A validium has a `data_committee`."""
 
     l1_chain_id: ChainId
     chain_id: ChainId
@@ -29,6 +29,7 @@ class Deployment(File):
     registry: Address
     attested_verifier: Address
     timelock: Address | None = None
+    data_committee: Address | None = None
     deployed_at_block: Annotated[int, Field(ge=0)]
     salt: Hash
     program_version: Annotated[int, Field(ge=1)]

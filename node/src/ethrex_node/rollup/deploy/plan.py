@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from ethrex_node.config import errors as config_errors
 from ethrex_node.config import genesis, plain_json
@@ -80,6 +80,31 @@ class ProofPlan(File):
         return self
 
 
+class CommitteePlan(File):
+    """A data committee that is to be made. `owner` changes members; without one it is whoever owns the contracts."""
+
+    members: Annotated[tuple[Party, ...], Field(min_length=1, max_length=32)]
+    threshold: Annotated[int, Field(ge=1)]
+    owner: Party | None = None
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> CommitteePlan:
+        if len(set(self.members)) < len(self.members):
+            raise ValueError("a member is named twice")
+        if self.threshold > len(self.members):
+            raise ValueError(f"{self.threshold} signatures are asked for, there are {len(self.members)} members")
+        return self
+
+
+def _how_named(value: Any) -> str:
+    return "made" if isinstance(value, dict | CommitteePlan) else "there"
+
+
+DataCommittee = Annotated[
+    Annotated[Party, Tag("there")] | Annotated[CommitteePlan, Tag("made")], Discriminator(_how_named)
+]
+
+
 class ChainPlan(File):
     """One rollup, as it is registered on L1."""
 
@@ -88,7 +113,7 @@ class ChainPlan(File):
     admin: Party | None = None
     committers: Annotated[tuple[Party, ...], Field(min_length=1, max_length=16)]
     native_token: Party | None = None
-    data_committee: Party | None = None
+    data_committee: DataCommittee | None = None
     genesis: GenesisPlan = GenesisPlan()
     proofs: ProofPlan = ProofPlan()
     inclusion_delay_seconds: Seconds = DAY

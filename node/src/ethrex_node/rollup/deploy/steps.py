@@ -15,7 +15,7 @@ from ethrex_node.config import genesis
 from ethrex_node.rollup.deploy import create2
 from ethrex_node.rollup.deploy.create2 import Creation
 from ethrex_node.rollup.deploy.errors import Occupied
-from ethrex_node.rollup.deploy.plan import ChainPlan, Plan, ProofPlan, TimelockPlan
+from ethrex_node.rollup.deploy.plan import ChainPlan, CommitteePlan, Plan, ProofPlan, TimelockPlan
 from ethrex_node.rollup.l1.abi import Function
 from ethrex_node.rollup.settlement import contracts
 
@@ -78,6 +78,7 @@ class Contracts:
     attested_verifier: Creation
     adapters: tuple[tuple[str, bytes, Creation], ...]  # kind, verifier behind it
     timelock: Creation | None
+    committees: tuple[tuple[CommitteePlan, Creation], ...]
 
     @property
     def proxies(self) -> tuple[Creation, ...]:
@@ -87,7 +88,16 @@ class Contracts:
     def every(self) -> tuple[Creation, ...]:
         """In the order in which they are made."""
         adapters = tuple(creation for _, _, creation in self.adapters)
-        return (*self.implementations, *self.proxies, *adapters, *((self.timelock,) if self.timelock else ()))
+        committees = tuple({creation.address: creation for _, creation in self.committees}.values())
+        timelock = (self.timelock,) if self.timelock else ()
+        return (*self.implementations, *self.proxies, *adapters, *timelock, *committees)
+
+    def committee(self, chain: ChainPlan) -> bytes | None:
+        """Whom L1 asks about a validium's payloads; None for a chain that publishes them."""
+        asked = chain.data_committee
+        if isinstance(asked, CommitteePlan):
+            return next(made.address for its, made in self.committees if its == asked)
+        return asked
 
     @property
     def entries(self) -> Mapping[str, Creation]:
@@ -112,13 +122,22 @@ def contracts_of(plan: Plan) -> Contracts:
     proposer, bridge, registry, attested_verifier = proxies
     adapters = tuple(_adapters(plan))
     timelock = None if plan.timelock is None else _timelock(plan.timelock, plan.salt)
-    return Contracts(implementations, proposer, bridge, registry, attested_verifier, adapters, timelock)
+    committees = tuple(_committees(plan, plan.owner if timelock is None else timelock.address))
+    return Contracts(implementations, proposer, bridge, registry, attested_verifier, adapters, timelock, committees)
 
 
 def _timelock(asked: TimelockPlan, salt: bytes) -> Creation:
     proposers, executors = ([_text(one) for one in parties] for parties in (asked.proposers, asked.executors))
     types = ("uint256", "address[]", "address[]")
     return create2.creation("Timelock", salt, types, (asked.delay_seconds, proposers, executors))
+
+
+def _committees(plan: Plan, owner: bytes) -> Iterator[tuple[CommitteePlan, Creation]]:
+    for chain in plan.chains:
+        asked = chain.data_committee
+        if isinstance(asked, CommitteePlan):
+            arguments = (_text(asked.owner or owner), [_text(one) for one in asked.members], asked.threshold)
+            yield asked, create2.creation("DataCommittee", plan.salt, ("address", "address[]", "uint256"), arguments)
 
 
 def _adapters(plan: Plan) -> Iterator[tuple[str, bytes, Creation]]:
@@ -244,6 +263,7 @@ def _signer(made: Contracts, chain_id: int, proofs: ProofPlan, kind: str, signer
 
 def _registration(plan: Plan, made: Contracts, chain: Chain) -> Step:
     wanted, asked = chain.plan, chain.statement
+    committee = made.committee(wanted)
     expected = contracts.hash_of(asked)
     balance = sum(wanted.genesis.balances_wei.values()) if wanted.genesis.file is None else 0
 
@@ -255,13 +275,22 @@ def _registration(plan: Plan, made: Contracts, chain: Chain) -> Step:
                 f"chain {wanted.chain_id} is registered at {_text(made.proposer.address)} with another genesis: "
                 f"0x{registered.hex()}, the plan's is 0x{expected.hex()}"
             )
-        return registered == expected
+        if registered != expected:
+            return False
+        status = await view.read(made.proposer.address, contracts.STATUS, wanted.chain_id)
+        asks = None if status is None or status[0][4] == contracts.ROLLUP else status[0][5]
+        if asks != (None if committee is None else _text(committee)):
+            raise Occupied(
+                f"chain {wanted.chain_id} is registered with {asks or 'no data committee'}, the plan has "
+                f"{'none' if committee is None else _text(committee)}: that is fixed for its life"
+            )
+        return True
 
     field = {name: contracts.field_of(asked, name) for name, _ in contracts.BATCH_FIELDS}
     parameters = (
         wanted.chain_id,
-        0 if wanted.data_committee is None else 1,
-        NOBODY if wanted.data_committee is None else _text(wanted.data_committee),
+        0 if committee is None else 1,
+        NOBODY if committee is None else _text(committee),
         NOBODY if wanted.native_token is None else _text(wanted.native_token),
         _text(wanted.admin or plan.owner),
         _text(wanted.committers[0]),

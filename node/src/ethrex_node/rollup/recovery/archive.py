@@ -40,6 +40,10 @@ class Archive:
 
     async def take_over(self, batch: Published, source: Source) -> None:
         """A batch's blobs, once they are seen to be those that L1 knows. Raises `RecoveryError`."""
+        if batch.kept is not None:
+            raise RecoveryError(
+                f"batch {batch.number} is a validium's: it published no blob, its committee has the data"
+            )
         blobs = await source.blobs(batch)
         for at, (blob, name) in enumerate(zip(blobs, batch.versioned_hashes, strict=True)):
             commitment = await asyncio.to_thread(_native.blob_to_kzg_commitment, blob)

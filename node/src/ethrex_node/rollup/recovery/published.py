@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ethrex_node.rollup.committee.kept import Kept, read_certificate
 from ethrex_node.rollup.l1 import abi
 from ethrex_node.rollup.l1.answers import Log
 from ethrex_node.rollup.l1.client import L1Client
@@ -31,13 +32,17 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`statement` is the batch's encoding; `timestamp` that of the L1 block which holds it and its blobs."""
+    """
+    `statement` is the batch's encoding; `timestamp` that of the L1 block which holds it and its blobs. A validium's batch
+    has no blobs, and its payload is `kept` elsewhere.
+    """
 
     number: int
     statement: bytes
     versioned_hashes: tuple[bytes, ...]
     timestamp: int
     is_verified: bool
+    kept: Kept | None = None
 
     @property
     def hash(self) -> bytes:
@@ -86,13 +91,12 @@ async def read(client: L1Client, addresses: contracts.Addresses, one: Committed)
             f"{where} calls 0x{(sent.to or b'').hex()} and not the proposer, so what it committed is not to be read"
         )
     try:
-        batch, openings, _ = contracts.COMMIT.arguments(sent.input)
+        batch, openings, certificate = contracts.COMMIT.arguments(sent.input)
+        kept = None if openings else read_certificate(certificate, addresses.chain_id, "the certificate")
     except Malformed as error:
         raise RecoveryError(f"{where}: {error}") from error
     statement = abi.encode([contracts.BATCH], [batch])
     if contracts.hash_of(statement) != one.hash:
         raise RecoveryError(f"{where}: what was sent is not what L1 took")
-    if not openings:
-        raise RecoveryError(f"batch {one.number} published no blob: the data of a validium is with its committee")
     hashes = tuple(opening[0] for opening in openings)
-    return Published(one.number, statement, hashes, block.timestamp, one.is_verified)
+    return Published(one.number, statement, hashes, block.timestamp, one.is_verified, kept)

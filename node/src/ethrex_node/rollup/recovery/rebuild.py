@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ethrex_node import _native
 from ethrex_node.config.genesis import Genesis
 from ethrex_node.rollup.recovery.blobs import Source
+from ethrex_node.rollup.recovery.keepers import Keepers
 from ethrex_node.rollup.recovery.published import Published, RecoveryError
 from ethrex_node.rollup.settlement import contracts
 
@@ -42,25 +44,45 @@ class Recovered:
 
 
 async def rebuild(
-    first: Genesis, statement: bytes, batches: Sequence[Published], source: Source, told: Callable[[int], None]
+    first: Genesis,
+    statement: bytes,
+    batches: Sequence[Published],
+    source: Source | Keepers,
+    told: Callable[[int], None],
 ) -> Recovered:
     """
     `statement` is the batch before the first; `batches` follow it without a gap. Raises `RecoveryError`.
 
-    Each blob is opened at the point that L1 checked when it took the batch, each state root, block hash and root of
+    Each blob is opened at the point that L1 checked when it took the batch, or the payload held against its digest there;
+    each state root, block hash and root of
     messages is held against the batch's.
     """
     rebuilt = _native.RebuiltState(first.json, statement)
     messages = {}
     for batch in batches:
-        blobs = await source.blobs(batch)
-        pairs = list(zip(batch.versioned_hashes, blobs, strict=True))
+        take = await _fetched(rebuilt, batch, source)
         try:
-            messages[batch.number] = await asyncio.to_thread(rebuilt.take, batch.statement, pairs)
+            messages[batch.number] = await asyncio.to_thread(take)
         except _native.ProgramRefused as error:
             raise RecoveryError(str(error)) from error
         told(batch.number)
     return Recovered(_document(first, rebuilt), messages)
+
+
+async def _fetched(
+    rebuilt: _native.RebuiltState, batch: Published, source: Source | Keepers
+) -> Callable[[], list[bytes]]:
+    """What goes on by a batch, with what it published at hand. Raises `RecoveryError`."""
+    if batch.kept is not None:
+        if not isinstance(source, Keepers):
+            raise RecoveryError(
+                f"batch {batch.number} is a validium's: it published no blob, its committee has the data"
+            )
+        return partial(rebuilt.take_kept, batch.statement, batch.kept.pointer, await source.payload(batch, batch.kept))
+    if isinstance(source, Keepers):
+        raise RecoveryError(f"batch {batch.number} is in blobs: no committee has it")
+    pairs = list(zip(batch.versioned_hashes, await source.blobs(batch), strict=True))
+    return partial(rebuilt.take, batch.statement, pairs)
 
 
 def _document(first: Genesis, rebuilt: _native.RebuiltState) -> bytes:

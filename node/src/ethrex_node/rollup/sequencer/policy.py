@@ -111,7 +111,7 @@ class Backlog:
         """Of batches above the last that L1 has verified; `committed` is the last that is on L1."""
         blobs = gas = 0
         for batch in batches:
-            blobs += len(batch.blob_hashes) if batch.number > committed else 0
+            blobs += max(1, len(batch.blob_hashes)) if batch.number > committed else 0  # a validium has none
             gas += 0 if proven(batch.number) else batch.gas_used
         return cls(blobs, gas)
 

@@ -33,11 +33,15 @@ L1_MESSAGE: Final = _native.keccak256(b"L1Message(address,bytes32,uint256)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`kinds`: the proofs that the chain's policy asks for. `prove_within_seconds` is when provers are told it is due."""
+    """
+    `kinds`: the proofs that the chain's policy asks for. `prove_within_seconds` is when provers are told it is due. With a
+    `pointer` the chain is a validium, and that is what its payloads are found by.
+    """
 
     program_version: int
     kinds: tuple[str, ...] = ("attested",)
     prove_within_seconds: float = 600.0
+    pointer: bytes | None = None
 
 
 class Batches:
@@ -73,6 +77,12 @@ class Batches:
         with self._store.read() as txn:
             return [row for _, row in txn.scan(schema.OPENINGS, prefix=key(number))]
 
+    def payload(self, number: int) -> bytes | None:
+        """What a validium's committee keeps of a batch, as long as it is needed; None for a rollup."""
+        with self._store.read() as txn:
+            row = txn.get(schema.PAYLOADS, key(number))
+        return None if row is None else row.data
+
     async def step(self) -> list[Batch]:
         """Make the batches whose blocks are all there. Raises `_native.ProgramRefused`: the chain itself is at odds."""
         made = []
@@ -89,7 +99,7 @@ class Batches:
         statement = self._genesis if previous is None else previous.statement
         version = self._settings.program_version
         began = self._now()
-        made = await asyncio.to_thread(self._reader.batch, first, end.number, statement, version)
+        made = await self._assembled(first, end.number, statement, version)
         with self._store.read() as txn:
             rows = [txn.get(schema.SEALED, key(number)) for number in range(first, end.number + 1)]
         batch = Batch(
@@ -105,13 +115,16 @@ class Batches:
             sealed_at_ms=end.sealed_at_ms,
         )
         messages = self._messages(batch, made.messages)
-        await self._store.write(lambda txn: _put(txn, batch, made.blobs, messages))
+        await self._store.write(lambda txn: _put(txn, batch, made, messages))
         await self._ask_for_proofs(batch, made.input)
         facts = {"batch": batch.number, "first_block": first, "last_block": end.number, "blobs": len(made.blobs)}
         log.info("batch made", extra=facts | {"diff_bytes": made.diff_bytes, "seconds": round(self._now() - began, 3)})
         for listener in self.listeners:
             listener(batch)
         return batch
+
+    async def _assembled(self, first: int, last: int, previous: bytes, version: int) -> _native.AssembledBatch:
+        return await asyncio.to_thread(self._reader.batch, first, last, previous, version, self._settings.pointer)
 
     async def _ask_for_proofs(self, batch: Batch, prover_input: bytes) -> None:
         due_ms = batch.sealed_at_ms + int(self._settings.prove_within_seconds * 1000)
@@ -139,9 +152,7 @@ class Batches:
         for batch in (one for one in batches if one.number not in known):
             before = self.get(batch.number - 1)
             statement = self._genesis if before is None else before.statement
-            made = await asyncio.to_thread(
-                self._reader.batch, batch.first_block, batch.last_block, statement, batch.program_version
-            )
+            made = await self._assembled(batch.first_block, batch.last_block, statement, batch.program_version)
             await self._ask_for_proofs(batch, made.input)
             asked += 1
         return asked
@@ -180,9 +191,11 @@ def _message(batch: int, index: int, found: dict[str, Any], leaf: bytes) -> Mess
     )
 
 
-def _put(txn: Txn, batch: Batch, blobs: Sequence[tuple[bytes, ...]], messages: Sequence[Message]) -> None:
+def _put(txn: Txn, batch: Batch, made: _native.AssembledBatch, messages: Sequence[Message]) -> None:
     stored.seal(txn, batch, messages)
-    for index, (blob, commitment, versioned_hash, z, y, proof) in enumerate(blobs):
+    if made.kept is not None:
+        txn.put(schema.PAYLOADS, key(batch.number), schema.Bytes(made.kept))
+    for index, (blob, commitment, versioned_hash, z, y, proof) in enumerate(made.blobs):
         opening = Opening(blob, commitment, versioned_hash, z, y, proof)
         txn.put(schema.OPENINGS, key(batch.number, index), opening)
 

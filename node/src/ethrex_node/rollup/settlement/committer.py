@@ -1,5 +1,5 @@
 """
-Publish batches on L1: one transaction a batch, with its blobs, in order.
+Publish batches on L1: one transaction a batch, with its blobs, in order; a validium's with the certificate of its committee.
 
 When to commit is a pure decision: a batch that is due goes at once, one that is not waits for blobs to get cheap. How it
 gets into a block of L1, once and whatever happens, is the outbox's business.
@@ -15,6 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ethrex_node.rollup.committee import kept
+from ethrex_node.rollup.committee.committee import Committee
+from ethrex_node.rollup.committee.errors import CommitteeError
 from ethrex_node.rollup.l1 import answers, errors, signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import Call, Outbox
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 # What a commit takes: the struct and its checks, and for each blob an opening by the precompile (50,000) with its data.
 COMMIT_GAS: Final = 300_000
 OPENING_GAS: Final = 90_000
+# For each signature of a certificate: its bytes, copied one by one, its recovery, and whether it is a member's.
+SIGNATURE_GAS: Final = 50_000
 # How long a commit that L1 would refuse is held back before it is sent even so.
 FIRST_HOLD_SECONDS: Final = 120.0
 LONGEST_HOLD_SECONDS: Final = 7_200.0
@@ -54,19 +59,26 @@ def purpose_of(number: int) -> str:
     return f"commit/{number}"
 
 
-def call_of(batch: Batch, openings: Sequence[Opening], addresses: contracts.Addresses) -> Call:
-    """What commits a batch."""
+def call_of(
+    batch: Batch, openings: Sequence[Opening], addresses: contracts.Addresses, certificate: bytes = b""
+) -> Call:
+    """What commits a batch. `certificate`: a validium's."""
     arguments = [(one.versioned_hash, one.z, one.y, one.commitment, one.proof) for one in openings]
     return Call(
         to=addresses.proposer,
-        data=contracts.COMMIT.call(contracts.batch_tuple(batch.statement), arguments, b""),
-        gas_limit=COMMIT_GAS + OPENING_GAS * len(arguments),
+        data=contracts.COMMIT.call(contracts.batch_tuple(batch.statement), arguments, certificate),
+        gas_limit=COMMIT_GAS
+        + OPENING_GAS * len(arguments)
+        + SIGNATURE_GAS * (len(certificate) // kept.SIGNATURE_BYTES),
         blobs=tuple(one.blob for one in openings),
     )
 
 
 class Committer:
-    """`committed` is the last batch whose commit is in a block of L1, `final` the last where that block is final."""
+    """
+    `committed` is the last batch whose commit is in a block of L1, `final` the last where that block is final. `waits_for`
+    says why a batch whose time has come is not committed; `keepers` are a validium's.
+    """
 
     def __init__(
         self,
@@ -76,8 +88,10 @@ class Committer:
         client: L1Client,
         addresses: contracts.Addresses,
         settings: Settings,
+        keepers: Committee | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.waits_for: str | None = None
         self.refusals: Counter[str] = Counter()
         self.recorded = 0
         self.committed = 0
@@ -88,6 +102,7 @@ class Committer:
         self._client = client
         self._addresses = addresses
         self._settings = settings
+        self._keepers = keepers
         self._now = now
         self._hold = trial.Hold(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS)
 
@@ -96,13 +111,20 @@ class Committer:
         while True:
             try:
                 await self.step()
-            except (errors.L1Error, signers.SignerError) as error:
+                self.waits_for = None
+            except (errors.L1Error, signers.SignerError, CommitteeError) as error:
                 self.refusals[type(error).__name__] += 1
-                log.warning("no batch could be committed", extra={"reason": str(error)})
+                if str(error) != self.waits_for:
+                    log.warning("no batch could be committed", extra={"reason": str(error)})
+                self.waits_for = str(error)
             await asyncio.sleep(self._settings.every_seconds)
 
     async def step(self) -> list[OutboxEntry]:
-        """Record commits of batches whose time has come; gives their entries. Raises `L1Error`, `SignerError`."""
+        """
+        Record commits of batches whose time has come; gives their entries.
+
+        Raises `L1Error`, `SignerError`; `TooFew` where a validium's committee does not keep one.
+        """
         await self._follow()
         newest = self._batches.newest()
         recorded = []
@@ -114,12 +136,21 @@ class Committer:
                 break
             if not is_time(batch, market, self._settings, int(self._now() * 1000)):
                 break
-            call = call_of(batch, self._batches.openings(batch.number), self._addresses)
+            openings = self._batches.openings(batch.number)
+            call = call_of(batch, openings, self._addresses, await self._certificate(batch.number))
             if self.recorded == self.committed and not await self._would_pass(batch, call):
                 break
             recorded.append(await self._outbox.record(purpose_of(batch.number), call))
             self.recorded = batch.number
         return recorded
+
+    async def _certificate(self, number: int) -> bytes:
+        """That a validium's payload is kept; nothing for a rollup."""
+        if self._keepers is None:
+            return b""
+        payload = self._batches.payload(number)
+        assert payload is not None, "it is let go when its commit is final"
+        return await self._keepers.certificate(payload)
 
     async def _would_pass(self, batch: Batch, call: Call) -> bool:
         head = await self._client.head()
@@ -154,12 +185,13 @@ class Committer:
                 await self._let_go(number)
 
     async def _let_go(self, number: int) -> None:
-        """Its blobs are on L1 for good."""
-        count = len(self._batches.openings(number))
+        """Its blobs are on L1 for good, its payload is kept by others."""
+        count, is_kept = len(self._batches.openings(number)), self._batches.payload(number) is not None
 
         def change(txn: Txn) -> None:
             for index in range(count):
                 txn.delete(schema.OPENINGS, key(number, index))
+            txn.delete(schema.PAYLOADS, key(number))
 
-        if count:
+        if count or is_kept:
             await self._store.write(change)

@@ -36,6 +36,7 @@ BATCH: Final = "(" + ",".join(kind for _, kind in BATCH_FIELDS) + ")"
 OPENING: Final = "(bytes32,bytes32,bytes32,bytes,bytes)"
 PROOF: Final = "(uint8,bytes)"
 NEVER: Final = 2**64 - 1
+ROLLUP: Final = 0  # of `DataMode`: it publishes in blobs
 # Struct ChainParameters.
 PARAMETERS: Final = (
     "(uint256,uint8,address,address,address,address,bytes32,bytes32,uint64,bytes32,uint64,uint64,uint64,uint64,uint32,"
@@ -108,6 +109,7 @@ class ChainStatus:
     paused_until: int
     is_frozen: bool
     config_hash: bytes
+    data_availability: bytes | None = None  # the contract that says for a validium that payloads are kept
 
 
 def batch_tuple(statement: bytes) -> tuple[Any, ...]:
@@ -136,5 +138,6 @@ def number_of(statement: bytes, name: str) -> int:
 
 def status_of(answer: bytes) -> ChainStatus:
     """Raises `Malformed`."""
-    ((committed, verified, paused, frozen, _, _, _, config_hash),) = STATUS.result(answer)
-    return ChainStatus(committed, verified, paused, frozen, config_hash)
+    ((committed, verified, paused, frozen, mode, availability, _, config_hash),) = STATUS.result(answer)
+    kept_by = None if mode == ROLLUP else bytes.fromhex(availability[2:])
+    return ChainStatus(committed, verified, paused, frozen, config_hash, kept_by)

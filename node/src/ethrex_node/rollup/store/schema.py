@@ -195,8 +195,16 @@ class Opening:
     proof: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """An input or a proof, whose key is its hash; or a payload."""
+
+    data: bytes
+
+
 BATCHES: Final = Table("batches", Batch)  # number
 OPENINGS: Final = Table("openings", Opening)  # batch, index; until its commit is final
+PAYLOADS: Final = Table("payloads", Bytes)  # batch; a validium's, until its commit is final
 MESSAGES: Final = Table("messages", Message)  # message id
 MESSAGES_OF_TRANSACTION: Final = Table("messages_of_transaction", MessageId)  # transaction hash, message id
 MESSAGES_OF_BATCH: Final = Table("messages_of_batch", MessageId)  # batch, index
@@ -245,13 +253,6 @@ class Job:
     proof_hash: bytes = b""
     proven_by: str = ""
     proven_at_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Bytes:
-    """An input or a proof; its key is its hash."""
-
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +312,7 @@ SPONSOR_USED: Final = Table("sponsor_used", SponsorUse)  # scope, day, account
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
-    *(BATCHES, OPENINGS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
+    *(BATCHES, OPENINGS, PAYLOADS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
     *(SPONSORED, SPONSOR_USED),
 )

@@ -1,0 +1,214 @@
+"""
+A validium with a committee of three, of whom two are needed: one is down from the start, one signs for what it throws
+away. Money goes in, around and out, and the state comes back from the one honest member.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from bench import servers
+from ethrex_node.dev import accounts
+from unit.rollup.committee import liar
+from unit.rollup.whole import roles
+from unit.rollup.whole.processes import COMMAND, LIMIT_SECONDS, answered, ethrex_at, until
+from unit.rollup.whole.roles import Part, patiently, text
+
+CHAIN_ID: Final = 73
+KEYS: Final = roles.Keys(*accounts.derive()[1:4])
+USER: Final = 9
+HONEST, DOWN, LIAR = 5, 6, 7  # the members' dev accounts
+TOKEN: Final = "c" * 32
+ETHER: Final = 10**18
+
+
+def me() -> str:
+    return text(accounts.derive()[USER].address)
+
+
+@dataclass
+class Validium:
+    folder: Path
+    chain: roles.Chain
+    honest: Part
+    metrics: str
+    urls: dict[int, str]
+
+    def run(self, *arguments: str) -> Any:
+        return answered(ethrex_at(self.chain.l1_url, self.chain.url, *arguments, account=USER))
+
+    def l2(self, method: str, *params: Any) -> Any:
+        return patiently(self.chain.url, method, *params)
+
+    def newest(self) -> dict[str, Any]:
+        number = int(self.l2("ethrex_batchNumber"), 16)
+        found: dict[str, Any] = self.l2("ethrex_getBatchByNumber", hex(number), False)
+        return found
+
+    def has_verified_all(self) -> bool:
+        committed, verified = self.chain.last_committed_and_verified()
+        return verified == committed > 0
+
+    def recover(self, command: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        given = ["--deployment", self.folder / "deployment" / f"{CHAIN_ID}.json", "--eth-rpc-url", self.chain.l1_url]
+        line = list(map(str, [COMMAND, "l2", command, *given, *words]))
+        return subprocess.run(line, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+
+    def figures(self) -> str:
+        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
+            return str(answer.read().decode())
+
+
+@pytest.fixture(scope="module")
+def validium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Validium]:
+    folder: Path = tmp_path_factory.mktemp("validium")
+    (folder / "writers").write_text(f"writer sequencer {TOKEN}\n")
+    (folder / "writer").write_text(TOKEN + "\n")
+    ports = {account: roles.free_port() for account in (HONEST, DOWN, LIAR)}
+    urls = {account: f"http://127.0.0.1:{port}" for account, port in ports.items()}
+    metrics = roles.free_port()
+    members = [text(accounts.derive()[account].address) for account in ports]
+    plan = {
+        "chainId": CHAIN_ID,
+        "committers": [text(KEYS.committer.address)],
+        "proofs": {"attestedSigners": [text(KEYS.prover.address)]},
+        "dataCommittee": {"members": members, "threshold": 2},
+    }
+    file = folder / "deployment" / f"{CHAIN_ID}.json"
+    with roles.l1(folder) as (l1_url, _):
+        roles.deploy(folder, l1_url, [plan])
+        honest = Part(
+            "da-node",
+            [
+                *("ethrex", "l2", "da-node", "--deployment", str(file), "--datadir", str(folder / "honest")),
+                *("--key", f"dev:{HONEST}", "--tokens", str(folder / "writers"), "--port", str(ports[HONEST])),
+                *("--eth-rpc-url", l1_url, "--metrics-port", "0"),
+            ],
+            folder / "honest.log",
+        )
+        lying = [sys.executable, liar.__file__, str(file), str(LIAR), str(folder / "writers"), str(ports[LIAR])]
+        flags = [
+            *("--committee.members", ",".join(urls.values()), "--committee.token", str(folder / "writer")),
+            *("--committee.timeout", "5", "--metrics", "--metrics.port", str(metrics)),
+        ]
+        honest.start()
+        try:
+            with subprocess.Popen(lying) as other, roles.chain(folder, l1_url, CHAIN_ID, KEYS, *flags) as chain:
+                yield Validium(folder, chain, honest, f"http://127.0.0.1:{metrics}/metrics", urls)
+                other.terminate()
+        finally:
+            roles.end(honest)
+
+
+def test_money_goes_in_and_out_and_no_blob_is_published(validium: Validium) -> None:
+    validium.run("deposit", "2eth")
+    assert int(validium.l2("eth_getBalance", me(), "latest"), 16) == 2 * ETHER
+    validium.run("transfer", "0.5eth", "0x" + "ab" * 20)
+    before = int(patiently(validium.chain.l1_url, "eth_getBalance", me(), "latest"), 16)
+
+    validium.run("withdraw", "1eth", "--claim")
+
+    after = int(patiently(validium.chain.l1_url, "eth_getBalance", me(), "latest"), 16)
+    assert after - before > ETHER * 99 // 100
+    until(validium.has_verified_all)
+    committed, _ = validium.chain.last_committed_and_verified()
+    for number in range(1, committed + 1):
+        batch = validium.l2("ethrex_getBatchByNumber", hex(number), False)
+        sent = patiently(validium.chain.l1_url, "eth_getTransactionByHash", batch["commit_tx"])
+        assert batch["blob_hashes"] == []
+        assert sent["type"] == "0x2"
+
+
+def test_users_pay_for_no_blobs(validium: Validium) -> None:
+    sent = validium.run("transfer", "1wei", "0x" + "ac" * 20)["l2_transaction"]
+    receipt = validium.l2("eth_getTransactionReceipt", sent)
+
+    assert int(receipt["dataFee"], 16) == 0
+    assert int(receipt["gasUsed"], 16) == 21_000
+
+
+def test_with_too_few_signatures_nothing_is_committed_and_it_is_said_why(validium: Validium) -> None:
+    until(validium.has_verified_all)
+    validium.honest.kill()
+
+    sent = validium.run("transfer", "1wei", "0x" + "ad" * 20)["l2_transaction"]
+    block = validium.l2("eth_getTransactionReceipt", sent)["blockNumber"]
+    until(lambda: "ethrex_rollup_commits_wait 1.0" in validium.figures())
+    until(lambda: validium.l2("ethrex_getBatchByBlock", block))
+
+    waiting = validium.l2("ethrex_getBatchByBlock", block)
+    assert (waiting["status"], waiting["commit_tx"]) == ("sealed", None)
+    assert "1 of 2 signatures of the data committee" in validium.chain.sequencer.log.read_text()
+    validium.honest.start()
+    until(lambda: validium.chain.last_committed_and_verified()[1] >= waiting["number"])
+    until(lambda: "ethrex_rollup_commits_wait 0.0" in validium.figures())
+
+
+def test_the_state_comes_back_from_the_honest_member(validium: Validium, tmp_path: Path) -> None:
+    until(validium.has_verified_all)
+    validium.honest.kill(signal.SIGKILL)
+    validium.honest.start()
+    patiently_kept(validium)
+    every = [word for account in (DOWN, LIAR, HONEST) for word in ("--da", validium.urls[account])]
+
+    done = validium.recover("reconstruct", *every, "--out", tmp_path / "out")
+
+    assert done.returncode == 0, done.stderr
+    head = validium.l2("eth_getBlockByNumber", hex(validium.newest()["last_block"]), False)
+    assert f"root {head['stateRoot']}" in done.stdout
+    assert "that are not the payload" in done.stderr, "the liar is named"
+    assert json.loads((tmp_path / "out" / "claims.json").read_text())
+    with servers.ours(tmp_path / "node", tmp_path / "out" / "state.json", core=None) as node:
+        assert int(node.call("eth_getBalance", "0x" + "ab" * 20, "latest"), 16) == ETHER // 2
+
+
+def test_without_an_honest_member_nothing_is_written(validium: Validium, tmp_path: Path) -> None:
+    words = ("--da", validium.urls[LIAR], "--da", validium.urls[DOWN], "--out", tmp_path / "out")
+
+    done = validium.recover("reconstruct", *words)
+
+    assert done.returncode == 2
+    assert "no member of the committee gives the payload" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("reconstruct", "--archive", "nowhere", "--out", "nowhere"), "it published no blob"),
+        (("reconstruct", "--archive", "nowhere", "--da", "http://127.0.0.1:1", "--out", "nowhere"), "or --da"),
+        (("archive-blobs", "--beacon", "http://127.0.0.1:1", "--archive", "nowhere"), "its committee has the data"),
+    ],
+)
+def test_blobs_of_a_validium_are_asked_for_in_vain(
+    validium: Validium, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    command, *rest = (word.replace("nowhere", str(tmp_path / "nowhere")) for word in words)
+
+    done = validium.recover(command, *rest)
+
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def patiently_kept(validium: Validium) -> None:
+    def answers() -> bool:
+        try:
+            urllib.request.urlopen(f"{validium.urls[HONEST]}/v1/chains/{CHAIN_ID}/payloads/0x{'00' * 32}", timeout=5)
+        except urllib.error.HTTPError as error:
+            return error.code == 404
+        except OSError:
+            return False
+        return False
+
+    until(answers)
