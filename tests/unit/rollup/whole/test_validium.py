@@ -6,7 +6,9 @@ away. Money goes in, around and out, and the state comes back from the one hones
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -69,12 +71,22 @@ class Validium:
             return str(answer.read().decode())
 
 
+def _member(folder: Path, l1_url: str, account: int, home: Path, port: str) -> list[str]:
+    file = folder / "deployment" / f"{CHAIN_ID}.json"
+    return [
+        *("ethrex", "l2", "da-node", "--deployment", str(file), "--datadir", str(home), "--key", f"dev:{account}"),
+        *("--tokens", str(folder / "writers"), "--port", port, "--eth-rpc-url", l1_url, "--metrics-port", "0"),
+    ]
+
+
 @pytest.fixture(scope="module")
 def validium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Validium]:
     folder: Path = tmp_path_factory.mktemp("validium")
     (folder / "writers").write_text(f"writer sequencer {TOKEN}\n")
     (folder / "writer").write_text(TOKEN + "\n")
-    ports = {account: roles.free_port() for account in (HONEST, DOWN, LIAR)}
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))  # and nobody listens
+    ports = {HONEST: roles.free_port(), DOWN: nobody.getsockname()[1], LIAR: roles.free_port()}
     urls = {account: f"http://127.0.0.1:{port}" for account, port in ports.items()}
     metrics = roles.free_port()
     members = [text(accounts.derive()[account].address) for account in ports]
@@ -85,17 +97,10 @@ def validium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Validium]:
         "dataCommittee": {"members": members, "threshold": 2},
     }
     file = folder / "deployment" / f"{CHAIN_ID}.json"
-    with roles.l1(folder) as (l1_url, _):
+    with nobody, roles.l1(folder) as (l1_url, _):
         roles.deploy(folder, l1_url, [plan])
-        honest = Part(
-            "da-node",
-            [
-                *("ethrex", "l2", "da-node", "--deployment", str(file), "--datadir", str(folder / "honest")),
-                *("--key", f"dev:{HONEST}", "--tokens", str(folder / "writers"), "--port", str(ports[HONEST])),
-                *("--eth-rpc-url", l1_url, "--metrics-port", "0"),
-            ],
-            folder / "honest.log",
-        )
+        command = _member(folder, l1_url, HONEST, folder / "honest", str(ports[HONEST]))
+        honest = Part("da-node", command, folder / "honest.log")
         lying = [sys.executable, liar.__file__, str(file), str(LIAR), str(folder / "writers"), str(ports[LIAR])]
         flags = [
             *("--committee.members", ",".join(urls.values()), "--committee.token", str(folder / "writer")),
@@ -172,6 +177,23 @@ def test_the_state_comes_back_from_the_honest_member(validium: Validium, tmp_pat
         assert int(node.call("eth_getBalance", "0x" + "ab" * 20, "latest"), 16) == ETHER // 2
 
 
+def test_a_member_that_was_away_fetches_what_it_missed(validium: Validium, tmp_path: Path) -> None:
+    until(validium.has_verified_all)
+    peers = [word for account in (LIAR, HONEST) for word in ("--peer", validium.urls[account])]
+    command = _member(validium.folder, validium.chain.l1_url, DOWN, tmp_path / "late", "0")
+    late = Part("da-node", [*command, *peers, "--every", "0.2"], tmp_path / "late.log")
+    late.start()
+    try:
+        committed, _ = validium.chain.last_committed_and_verified()
+        until(lambda: len(list((tmp_path / "late" / "payloads").glob("??/*"))) >= committed)
+        (url,) = re.findall(r"^payloads +(\S+)$", late.log.read_text(), re.MULTILINE)
+        done = validium.recover("reconstruct", "--da", url, "--out", tmp_path / "out")
+    finally:
+        roles.end(late)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_an_honest_member_nothing_is_written(validium: Validium, tmp_path: Path) -> None:
     words = ("--da", validium.urls[LIAR], "--da", validium.urls[DOWN], "--out", tmp_path / "out")
 
@@ -180,6 +202,15 @@ def test_without_an_honest_member_nothing_is_written(validium: Validium, tmp_pat
     assert done.returncode == 2
     assert "no member of the committee gives the payload" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_who_is_no_member_does_not_start_as_one(validium: Validium, tmp_path: Path) -> None:
+    program, *words = _member(validium.folder, validium.chain.l1_url, 8, tmp_path, "0")
+
+    done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+
+    assert (program, done.returncode) == ("ethrex", 2)
+    assert f"{text(accounts.derive()[8].address)} is not of the committee" in done.stderr
 
 
 @pytest.mark.parametrize(

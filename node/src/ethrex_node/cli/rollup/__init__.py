@@ -152,7 +152,17 @@ def reconstruct(
 @click.option(
     "--most-bytes", type=click.IntRange(1, 64 << 20), default=1 << 20, show_default=True, help="most that a payload has"
 )
-@click.option("--eth-rpc-url", help="JSON-RPC URL of an L1 node: refuse to start where L1 does not know this member")
+@click.option(
+    "--eth-rpc-url",
+    "urls",
+    multiple=True,
+    help="JSON-RPC URL of an L1 node; several have to agree. Without one nobody is asked whether this is a member",
+)
+@click.option("--peer", "peers", multiple=True, help="URL of another member, to fetch from it what was missed")
+@click.option("--peer-token", type=FILE, help="file with the token that they know, where they ask for one")
+@click.option(
+    "--every", type=click.FloatRange(0.1), default=60.0, show_default=True, help="look for what was missed [seconds]"
+)
 @click.option("--metrics-addr", default="127.0.0.1", show_default=True, help="address of metrics and probes")
 @click.option("--metrics-port", type=click.IntRange(0, 65_535), help="serve them there; 0 takes a free one")
 @click.option("--log-level", type=click.Choice(list(logs.LEVELS)), default="info", show_default=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ethrex_node.rollup.committee.kept import Kept, read_certificate
@@ -66,17 +66,20 @@ async def committed(client: L1Client, addresses: contracts.Addresses) -> list[Co
     """
     head = await client.head()
     status = await status_at(client, addresses, head.number)
-    topics = [contracts.BATCH_COMMITTED.topic, addresses.chain_id.to_bytes(TOPIC_BYTES, "big")]
-    logs = await client.logs(addresses.proposer, topics, addresses.deployed_at_block, head.number)
-    newest = {}
-    for log in logs:
-        said = contracts.BATCH_COMMITTED.read(log)
-        number = int(said["number"])
-        newest[number] = Committed(number, said["batchHash"], number <= status.last_verified, log)
+    every = await committed_in(client, addresses, addresses.deployed_at_block, head.number)
+    newest = {one.number: replace(one, is_verified=one.number <= status.last_verified) for one in every}
     missing = [number for number in range(1, status.last_committed + 1) if number not in newest]
     if missing:
         raise RecoveryError(f"L1 has {status.last_committed} batches and no event of batch {missing[0]}")
     return [newest[number] for number in range(1, status.last_committed + 1)]
+
+
+async def committed_in(client: L1Client, addresses: contracts.Addresses, first: int, last: int) -> list[Committed]:
+    """What was committed in these blocks of L1, in order, taken back since or not; none counts as verified. Raises `L1Error`."""
+    topics = [contracts.BATCH_COMMITTED.topic, addresses.chain_id.to_bytes(TOPIC_BYTES, "big")]
+    logs = await client.logs(addresses.proposer, topics, first, last)
+    said = [contracts.BATCH_COMMITTED.read(log) for log in logs]
+    return [Committed(int(one["number"]), one["batchHash"], False, log) for one, log in zip(said, logs, strict=True)]
 
 
 async def read(client: L1Client, addresses: contracts.Addresses, one: Committed) -> Published:
