@@ -153,7 +153,7 @@ def _together(
     other = outbox
     if settles.address != commits.address:
         other = Outbox(store, client, settles, _outbox_settings(asked), now_ms)
-    known = admission.opened(asked)
+    known = admission.opened(admission.of_coordinator(asked))
     door = service.Settings(host=asked.coordinator_addr, port=asked.coordinator_port)
     blocks = BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
     queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)

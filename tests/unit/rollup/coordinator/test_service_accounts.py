@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ethrex_node.node import admission
+from ethrex_node.rollup.committee import keeper
 from ethrex_node.rollup.coordinator import keyset, service_accounts
 from ethrex_node.rollup.coordinator.errors import NotAllowed, Unavailable, Unidentified
 from ethrex_node.rollup.coordinator.identities import Identity, Role
@@ -297,10 +298,11 @@ def test_a_file_of_subjects_that_is_none_is_refused(tmp_path: Path, text: str, r
 # at the door
 
 
-def settings(folder: Path, issuer: Issuer, **more: Any) -> RollupSettings:
+def settings(folder: Path, issuer: Issuer, **more: Any) -> admission.Ways:
     (folder / "subjects").write_text(SUBJECTS)
     given = {"coordinator_issuer": issuer.url, "coordinator_audience": AUDIENCE}
-    return RollupSettings(**given | {"coordinator_subjects": folder / "subjects"} | more)
+    asked = RollupSettings(**given | {"coordinator_subjects": folder / "subjects"} | more)
+    return admission.of_coordinator(asked)
 
 
 async def test_through_the_coordinators_door(tmp_path: Path) -> None:
@@ -339,11 +341,11 @@ async def test_through_the_coordinators_door(tmp_path: Path) -> None:
     [
         ({"coordinator_issuer": None}, "issuer is missing"),
         ({"coordinator_audience": None}, "needs --proof-coordinator.audience"),
-        ({"coordinator_subjects": None}, "needs --proof-coordinator.audience and .subjects"),
+        ({"coordinator_subjects": None}, "needs --proof-coordinator.audience and --proof-coordinator.subjects"),
         ({"coordinator_jwks": "http://far/keys"}, "use https"),
         (
             {"coordinator_issuer": None, "coordinator_audience": None, "coordinator_subjects": None},
-            "nobody may prove",
+            "nobody may come",
         ),
     ],
 )
@@ -351,6 +353,20 @@ async def test_settings_that_let_nobody_in_are_refused(tmp_path: Path, changed: 
     async with issuing() as issuer:
         with pytest.raises(admission.NobodyMayCome, match=reason):
             admission.opened(settings(tmp_path, issuer, **changed))
+
+
+async def test_another_door_has_roles_of_its_own(tmp_path: Path) -> None:
+    async with issuing() as issuer:
+        (tmp_path / "subjects").write_text(f"writer {SUBJECT} sequencer\n")
+        ways = admission.Ways(
+            prefix="--", tokens=None, issuer=issuer.url, audience=AUDIENCE, subjects=tmp_path / "subjects"
+        )
+
+        identity = await admission.opened(ways, keeper.Role).authenticate(issuer.token())
+
+        assert identity == Identity(keeper.Role.WRITER, "sequencer")
+        with pytest.raises(service_accounts.BadSubjectsFile, match="role one of prover"):
+            admission.opened(ways)
 
 
 async def test_keys_may_come_from_a_file(tmp_path: Path) -> None:

@@ -131,7 +131,20 @@ def test_money_goes_in_and_out_and_no_blob_is_published(validium: Validium) -> N
         batch = validium.l2("ethrex_getBatchByNumber", hex(number), False)
         sent = patiently(validium.chain.l1_url, "eth_getTransactionByHash", batch["commit_tx"])
         assert batch["blob_hashes"] == []
+        assert batch["commit_cost"]["gas_used"] < 300_000 < int(sent["gas"], 16)
         assert sent["type"] == "0x2"
+
+
+def test_a_member_tells_how_it_is(validium: Validium) -> None:
+    (url,) = re.findall(r"^metrics +(\S+)$", validium.honest.log.read_text(), re.MULTILINE)[-1:]
+
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        figures = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    with urllib.request.urlopen(url.replace("/metrics", "/readyz"), timeout=10) as answer:
+        assert answer.status == 200
+
+    assert float(figures["ethrex_committee_payloads"]) >= 1
+    assert float(figures['ethrex_committee_events_total{event="kept"}']) >= 1
 
 
 def test_users_pay_for_no_blobs(validium: Validium) -> None:

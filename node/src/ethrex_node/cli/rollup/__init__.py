@@ -143,9 +143,13 @@ def reconstruct(
 @click.option("--deployment", type=FILE, required=True, help="file that `ethrex l2 deploy` wrote for the validium")
 @click.option("--datadir", type=FOLDER, required=True, help="folder that keeps the payloads")
 @click.option("--key", required=True, help=f"this member's: {FORMS}; never a key")
-@click.option(
-    "--tokens", type=FILE, required=True, help="file with who may come: lines of `role name token`, writer or reader"
-)
+@click.option("--tokens", type=FILE, help="file with who may come: lines of `role name token`, writer or reader")
+@click.option("--issuer", help="URL of who signs service accounts' tokens (OIDC), as the tokens name it")
+@click.option("--audience", help="what such tokens have to be made for")
+@click.option("--subjects", type=FILE, help="file with who may come with one: lines of `role subject name`")
+@click.option("--jwks", help="URL or file of the issuer's keys (default: openid/v1/jwks at the issuer)")
+@click.option("--jwks-ca", type=FILE, help="file with the certificates to believe there (default: the system's)")
+@click.option("--jwks-token", type=FILE, help="file with the token to show there")
 @click.option("--private", is_flag=True, help="reading takes a token too (default: everybody may read)")
 @click.option("--addr", default="127.0.0.1", show_default=True, help="address to listen on")
 @click.option("--port", type=click.IntRange(0, 65_535), default=3950, show_default=True, help="its port; 0: a free one")

@@ -13,6 +13,7 @@ import aiohttp
 import click
 
 from ethrex_node.cli import run as running
+from ethrex_node.node import admission
 from ethrex_node.observe import admin, health, logs, metrics, stall
 from ethrex_node.rollup import deploy
 from ethrex_node.rollup.committee import kept
@@ -21,7 +22,6 @@ from ethrex_node.rollup.committee.errors import CommitteeError
 from ethrex_node.rollup.committee.keeper import Keeper, Role, Settings
 from ethrex_node.rollup.committee.remote import RemoteMember
 from ethrex_node.rollup.committee.vault import Vault
-from ethrex_node.rollup.coordinator import identities
 from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
@@ -41,7 +41,13 @@ class Wish:
     deployment: Path
     datadir: Path
     key: str
-    tokens: Path
+    tokens: Path | None
+    issuer: str | None
+    audience: str | None
+    subjects: Path | None
+    jwks: str | None
+    jwks_ca: Path | None
+    jwks_token: Path | None
     private: bool
     addr: str
     port: int
@@ -71,7 +77,7 @@ async def _run(wish: Wish) -> None:
     if wish.peers and not wish.urls:
         raise click.UsageError("--peer needs --eth-rpc-url: L1 says what there is to be had")
     contract = kept.Contract(deployed.l1_chain_id, deployed.data_committee)
-    authenticate = identities.from_file(wish.tokens, Role)
+    admitted = admission.opened(_ways(wish), Role)
     async with AsyncExitStack() as lasting:
         session = await lasting.enter_async_context(aiohttp.ClientSession())
         signer = await signers.open_signer(wish.key, deployed.l1_chain_id, session)
@@ -83,9 +89,22 @@ async def _run(wish: Wish) -> None:
             await _check_member(client, contract, signer.address)
             catching_up = _catching_up(wish, client, deployed, vault, session)
         asked = Settings(host=wish.addr, port=wish.port, most_bytes=wish.most_bytes, is_private=wish.private)
-        keeper = Keeper(deployed.chain_id, contract, vault, signer, authenticate, asked)
+        keeper = Keeper(deployed.chain_id, contract, vault, signer, admitted.authenticate, asked)
         print(f"chain      {deployed.chain_id}, signer 0x{signer.address.hex()}, {vault.payloads} payloads")
-        await _serve(wish, keeper, catching_up)
+        await _serve(wish, keeper, admitted, catching_up)
+
+
+def _ways(wish: Wish) -> admission.Ways:
+    return admission.Ways(
+        prefix="--",
+        tokens=wish.tokens,
+        issuer=wish.issuer,
+        audience=wish.audience,
+        subjects=wish.subjects,
+        jwks=wish.jwks,
+        jwks_ca=wish.jwks_ca,
+        jwks_token=wish.jwks_token,
+    )
 
 
 async def _check_member(client: L1Client, contract: kept.Contract, address: bytes) -> None:
@@ -107,18 +126,21 @@ def _catching_up(
     return CatchingUp(client, deployed.addresses, vault, others, wish.datadir / MARK)
 
 
-async def _serve(wish: Wish, keeper: Keeper, catching_up: CatchingUp | None) -> None:
+async def _serve(wish: Wish, keeper: Keeper, admitted: admission.Admission, catching_up: CatchingUp | None) -> None:
     stop = running.stop_event()
-    door = await _operators_door(wish, keeper, catching_up)
-    following = asyncio.create_task(_follow(catching_up, wish.every))
+    door = await _operators_door(wish, keeper, admitted, catching_up)
+    beside = [asyncio.create_task(_follow(catching_up, wish.every))]
+    if admitted.keys is not None:
+        beside.append(asyncio.create_task(admitted.keys.run()))
     try:
         await keeper.start()
         print(f"payloads   {keeper.url}", flush=True)
         await stop.wait()
         await keeper.stop()
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         if door is not None:
             await door.stop()
 
@@ -135,11 +157,14 @@ async def _follow(catching_up: CatchingUp | None, every_seconds: float) -> None:
         await asyncio.sleep(every_seconds)
 
 
-async def _operators_door(wish: Wish, keeper: Keeper, catching_up: CatchingUp | None) -> admin.AdminServer | None:
+async def _operators_door(
+    wish: Wish, keeper: Keeper, admitted: admission.Admission, catching_up: CatchingUp | None
+) -> admin.AdminServer | None:
     if wish.metrics_port is None:
         return None
     figures, state, gaps = metrics.Metrics(), health.Health(), stall.StallMonitor()
     figures.add("member", keeper.metrics)
+    figures.add("admission", admitted.metrics)
     figures.add("loop", gaps.metrics)
     if catching_up is not None:
         figures.add("catching up", catching_up.metrics)

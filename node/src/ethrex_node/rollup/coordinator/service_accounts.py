@@ -9,6 +9,7 @@ that one pod of a pool cannot act for another.
 
 from __future__ import annotations
 
+import enum
 import fnmatch
 import logging
 from collections import Counter
@@ -37,7 +38,7 @@ class BadSubjectsFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    role: Role
+    role: enum.StrEnum
     pattern: str
     name: str
     pool: str = ""
@@ -46,32 +47,33 @@ class Rule:
 class Subjects:
     """The rules of a file, read again when it has changed. One that cannot be read then leaves the last ones in force."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, roles: type[enum.StrEnum] = Role) -> None:
         """Raises `BadSubjectsFile`."""
         self._path = path
+        self._roles = roles
         self._seen = _stamp(path)
-        self._rules = rules_of(path)
+        self._rules = rules_of(path, roles)
 
     def rule(self, subject: str) -> Rule | None:
         now = _stamp(self._path)
         if now != self._seen:
             self._seen = now
             try:
-                self._rules = rules_of(self._path)
+                self._rules = rules_of(self._path, self._roles)
                 log.info("who may come was read again", extra={"file": str(self._path), "rules": len(self._rules)})
             except BadSubjectsFile as error:
                 log.error("who may come stays as it was", extra={"reason": str(error)})
         return next((one for one in self._rules if fnmatch.fnmatchcase(subject, one.pattern)), None)
 
 
-def rules_of(path: Path) -> list[Rule]:
+def rules_of(path: Path, roles: type[enum.StrEnum]) -> list[Rule]:
     """Raises `BadSubjectsFile`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSubjectsFile(f"cannot read the subjects file {path}: {error}") from None
     rules = [
-        _rule(words, f"{path}, line {number}")
+        _rule(words, roles, f"{path}, line {number}")
         for number, line in enumerate(lines, 1)
         if (words := line.partition("#")[0].split())
     ]
@@ -80,15 +82,15 @@ def rules_of(path: Path) -> list[Rule]:
     return rules
 
 
-def _rule(words: list[str], where: str) -> Rule:
-    if len(words) not in (3, 4) or words[0] not in tuple(Role):
-        raise BadSubjectsFile(f"{where}: expected `role subject name [pool]`, role one of {', '.join(Role)}")
+def _rule(words: list[str], roles: type[enum.StrEnum], where: str) -> Rule:
+    if len(words) not in (3, 4) or words[0] not in tuple(roles):
+        raise BadSubjectsFile(f"{where}: expected `role subject name [pool]`, role one of {', '.join(roles)}")
     role, pattern, name, *pool = words
     if not ID.fullmatch(name):
         raise BadSubjectsFile(f"{where}: {name!r:.140} is not a name (letters, digits, `.`, `_`, `-`)")
     if not pattern.strip("*?"):
         raise BadSubjectsFile(f"{where}: {pattern} would let in everybody that the issuer knows")
-    return Rule(Role(role), pattern, name, pool[0] if pool else "")
+    return Rule(roles(role), pattern, name, pool[0] if pool else "")
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
