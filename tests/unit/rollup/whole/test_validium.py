@@ -22,7 +22,7 @@ import pytest
 from bench import servers
 from ethrex_node.dev import accounts
 from unit.rollup.committee import liar
-from unit.rollup.whole import roles
+from unit.rollup.whole import processes, roles
 from unit.rollup.whole.processes import COMMAND, LIMIT_SECONDS, answered, ethrex_at, until
 from unit.rollup.whole.roles import Part, patiently, text
 
@@ -243,6 +243,17 @@ def test_blobs_of_a_validium_are_asked_for_in_vain(
 
     assert done.returncode == 2
     assert told in done.stderr
+
+
+def test_the_local_rollup_can_be_a_validium_with_a_folder(tmp_path: Path) -> None:
+    with processes.rollup(tmp_path, "--validium") as running:
+        done = processes.answer(running, "withdraw", "1gwei", "--claim", account=USER)["l2_transaction"]
+        (proof,) = processes.answer(running, "message-proof", done)
+        batch = running.l2("ethrex_getBatchByNumber", hex(proof["batch_number"]), False)
+
+        assert proof["status"] == "claimed"
+        assert batch["blob_hashes"] == []
+        assert len(list((tmp_path / "payloads").glob("??/*"))) >= proof["batch_number"]
 
 
 def patiently_kept(validium: Validium) -> None:

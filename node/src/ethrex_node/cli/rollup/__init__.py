@@ -207,6 +207,7 @@ def escape(key: str, state_url: str, token_l2: bytes | None, **given: Any) -> No
 )
 @click.option("--l1-block-time", type=click.FloatRange(0.1), default=1.0, show_default=True, help="of the L1 [seconds]")
 @click.option("--provers", type=click.IntRange(0, 16), default=1, show_default=True)
+@click.option("--validium", is_flag=True, help="publish nothing: payloads go into a folder")
 def dev(**given: Any) -> None:
     """A whole rollup on this machine: an L1, the contracts, the sequencer, a prover. Ctrl-c ends all of it."""
     development.run(development.Wish(**given))

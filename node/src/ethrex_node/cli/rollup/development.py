@@ -38,6 +38,7 @@ DEPOSIT: Final = Function("deposit(uint256,address)")
 QUEUE_LENGTH: Final = Function("queueLength(uint256)", "(uint64)")
 GWEI: Final = 10**9
 OWNER, COMMITTER, SETTLER, PROVER = range(4)  # accounts of the dev mnemonic
+KEEPER: Final = 19  # the same, without money: it only signs
 
 
 class DevFailed(Exception):
@@ -54,6 +55,7 @@ class Wish:
     batch_time: float
     l1_block_time: float
     provers: int
+    validium: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,11 @@ def _sequencer(wish: Wish, folder: Path, deployment: Path, l1_url: str) -> list[
         *("--committer.key", f"dev:{COMMITTER}", "--settler.key", f"dev:{SETTLER}"),
         *("--proof-coordinator.port", "0", "--proof-coordinator.tokens", str(folder / "tokens")),
         *("--metrics", "--metrics.port", "0"),
+        *(
+            ("--committee.folder", str(folder / "payloads"), "--committee.key", f"dev:{KEEPER}")
+            if wish.validium
+            else ()
+        ),
     ]
 
 
@@ -178,7 +185,7 @@ def _prover(folder: Path, coordinator: str, deployed: deploy.Deployment, number:
 
 async def _deploy(wish: Wish, folder: Path, l1_url: str) -> tuple[deploy.Deployment, Path]:
     path = folder / "plan.json"
-    path.write_text(json.dumps(_plan(wish.chain_id), indent=2) + "\n")
+    path.write_text(json.dumps(_plan(wish), indent=2) + "\n")
     wanted = plans.load(path)
     client = await L1Client.open(L1Settings(urls=(l1_url,)))
     try:
@@ -191,16 +198,17 @@ async def _deploy(wish: Wish, folder: Path, l1_url: str) -> tuple[deploy.Deploym
     return deploy.load(written), written
 
 
-def _plan(chain_id: int) -> dict[str, Any]:
+def _plan(wish: Wish) -> dict[str, Any]:
     """Fees go to accounts that nobody else uses, so that what users pay is seen there."""
-    text = [f"0x{account.address.hex()}" for account in accounts.derive()]
+    text = [f"0x{account.address.hex()}" for account in accounts.derive(count=KEEPER + 1)]
+    committee = {"dataCommittee": {"members": [text[KEEPER]], "threshold": 1}} if wish.validium else {}
     vault = {name: "0x" + _vault(number).hex() for number, name in enumerate(("base", "operator", "data"), 1)}
     return {
         "salt": "0x" + bytes(32).hex(),
         "owner": text[OWNER],
         "chains": [
             {
-                "chainId": chain_id,
+                "chainId": wish.chain_id,
                 "committers": [text[COMMITTER]],
                 "genesis": {
                     "feeRecipient": vault["operator"],
@@ -210,6 +218,7 @@ def _plan(chain_id: int) -> dict[str, Any]:
                     "dataFeeVault": vault["data"],
                 },
                 "proofs": {"required": ["attested"], "attestedSigners": [text[PROVER]]},
+                **committee,
             }
         ],
     }
