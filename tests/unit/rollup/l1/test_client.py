@@ -137,7 +137,7 @@ async def test_a_node_that_hangs_is_left_behind_and_counted(nodes: list[Proxy], 
 
     await asking.head()
 
-    assert asking.endpoints[0].failures == 1
+    assert asking.endpoints[0].failures >= 1
 
 
 async def test_too_few_nodes_decide_nothing(nodes: list[Proxy], asking: L1Client) -> None:
