@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
+.PHONY: help setup up test test-native test-python test-e2e conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -30,6 +30,12 @@ test-python:
 	@$(PYTHON) -m pytest --quiet tests/faults
 	@echo "== conformance sample"
 	@$(PYTHON) scripts/play_suites.py
+	@echo "== cluster, skipped where this machine cannot run one"
+	@$(PYTHON) -m pytest --quiet tests/e2e
+
+test-e2e: setup ## every test on a real cluster of this machine; REQUIRE_E2E=1 lets none be skipped (tests/e2e/README.md)
+	@[ -n "$${E2E_KUBECONFIG:-}" ] || ! command -v go >/dev/null || tests/e2e/cluster/build.sh >/dev/null
+	@$(PYTHON) -m pytest --quiet -m "" tests/e2e
 
 faults: setup ## the whole count of kills, power cuts and malformed input over the real process (half an hour)
 	@FAULT_KILLS=110 FAULT_CUTS=150 FAULT_ROLLUP_KILLS=110 FAULT_IMPORT_KILLS=40 FAULT_FILES=4000 $(PYTHON) -m pytest --quiet tests/faults

@@ -1,0 +1,56 @@
+"""
+How long tests on a cluster wait, in one table, and how long it took: what the budget of a run is made of.
+
+Each figure is at least three times what is asked of the product, since these tests judge behaviour on a machine that may
+be busy; speed is judged in ``bench``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+SECONDS: Final = {
+    "images built": 600.0,
+    "cluster up": 180.0,
+    "images loaded": 120.0,
+    "cluster down": 60.0,
+    "kubectl answers": 60.0,
+    "port forwarded": 20.0,
+    "pod ready": 60.0,
+    "pod done": 60.0,
+    "service answers": 30.0,
+    "namespace gone": 90.0,
+}
+PAUSE_SECONDS: Final = 0.1
+
+taken: list[tuple[str, float]] = []  # what was waited for, and how long
+
+
+def until(what: str, condition: Callable[[], T | None], explain: Callable[[], str] = str) -> T:
+    """What `condition` gives once it is neither None nor False. `what` is a row of `SECONDS`; fails with what `explain` says."""
+    begun = time.monotonic()
+    while not (found := condition()):
+        if time.monotonic() - begun > SECONDS[what]:
+            raise AssertionError(f"not within {SECONDS[what]:g} s: {what}\n{explain()}".rstrip())
+        time.sleep(PAUSE_SECONDS)
+    record(what, time.monotonic() - begun)
+    return found
+
+
+def record(what: str, seconds: float) -> None:
+    taken.append((what, seconds))
+
+
+def summary() -> list[str]:
+    """A line for each thing that was waited for: how often, how long at most, and what was allowed."""
+    longest: dict[str, list[float]] = {}
+    for what, seconds in taken:
+        longest.setdefault(what, []).append(seconds)
+    return [
+        f"{what:<18} {len(times):>4} times  {max(times):>7.1f} s at most  {sum(times):>7.1f} s in all  ({SECONDS[what]:g} s allowed)"
+        for what, times in longest.items()
+    ]
