@@ -35,7 +35,7 @@ make_base() {
 
 install_requirements() {
   "/usr/bin/$python" -m venv --without-pip "$work/venv"
-  .venv/bin/python images/runtime_requirements.py requirements.lock >"$work/requirements.txt"
+  .venv/bin/python images/requirements_for.py requirements.lock node prover operator >"$work/requirements.txt"
   install --python "$work/venv/bin/python" --require-hashes --requirement "$work/requirements.txt"
   rm -f "$work"/venv/bin/*[Aa]ctivate*
   relocate "$work"/venv/bin/*
@@ -92,7 +92,7 @@ put_code_on_top() {
 }
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ethrex-node/images
-digest=$( (echo "$suite"; declare -f make_base install_requirements make_layers; cat requirements.lock images/runtime_requirements.py) | sha256sum | cut -c1-12)
+digest=$( (echo "$suite"; declare -f make_base install_requirements make_layers; cat requirements.lock images/requirements_for.py) | sha256sum | cut -c1-12)
 layers=localhost/ethrex-layers:$digest
 archive=$cache/$(pwd -P | sha256sum | cut -c1-12).tar # of this checkout
 mkdir -p "$cache"

@@ -69,6 +69,7 @@ print(json.dumps({"user": os.getuid(), "may": [f for f in ("/", "/opt/ethrex", "
     [
         (pods.NODE_IMAGE, "Usage: ethrex [OPTIONS]"),
         (pods.PROVER_IMAGE, "Usage: ethrex-prover [OPTIONS]"),
+        (pods.OPERATOR_IMAGE, "Usage: ethrex-operator [OPTIONS]"),
     ],
 )
 def test_each_image_starts_its_own_program(cluster: Cluster, namespace: str, image: str, usage: str) -> None:

@@ -34,6 +34,7 @@ RUNNING: Final = Path(tempfile.gettempdir()) / "ethrex-e2e"  # a folder for each
 TOOLS: Final = ("unshare", "nsenter", "ip", "nft", "curl", "ctr", "containerd", "runc", "buildah", "mmdebstrap")
 NODE_ADDRESS: Final = "198.18.0.1"
 NODE_PORTS: Final = (30_000, 30_001, 30_002, 30_003)  # those of the node that are reached from outside
+CGROUPS_V1: Final = Path("/sys/fs/cgroup/memory")
 KIND: Final = "kind-ethrex"  # the only context of E2E_KUBECONFIG that is taken
 
 
@@ -168,6 +169,8 @@ def _checked() -> Path:
     """The folder of the cluster's program."""
     if os.geteuid() != 0:
         raise Unavailable("a cluster of this machine's own needs root")
+    if not CGROUPS_V1.exists():
+        raise Unavailable("the cluster's scripts know the first version of control groups only: use kind (README)")
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         raise Unavailable(f"missing: {', '.join(missing)} (tests/e2e/cluster/deps.sh installs them)")
     shown = subprocess.run(
