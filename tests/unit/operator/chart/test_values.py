@@ -1,0 +1,96 @@
+"""What the chart makes of its values, and which it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from .rendering import NAMESPACE, Refused, kinds, one, render
+
+
+def test_defaults_render_two_restricted_replicas() -> None:
+    deployment = one(render(), "Deployment")
+
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert deployment["spec"]["replicas"] == 2
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@pytest.mark.parametrize("value", ["", "watchNamespace=tenant"])
+def test_no_role_touches_secrets_or_takes_everything(value: str) -> None:
+    roles = [each for each in render(value) if each["kind"] in ("Role", "ClusterRole")]
+
+    rules = [rule for role in roles for rule in role["rules"]]
+    assert rules
+    for rule in rules:
+        assert "secrets" not in rule["resources"]
+        assert "*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])
+
+
+def test_watching_one_namespace_needs_nothing_of_the_whole_cluster() -> None:
+    objects = render("watchNamespace=tenant")
+
+    assert not [kind for kind in kinds(objects) if kind.startswith(("Cluster", "ValidatingAdmission"))]
+    assert one(objects, "Role")["metadata"]["namespace"] == "tenant"
+    assert "--namespace=tenant" in one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_everything_else_lies_in_the_namespace_of_the_release() -> None:
+    placed = {each["metadata"]["namespace"] for each in render() if "namespace" in each["metadata"]}
+
+    assert placed == {NAMESPACE}
+
+
+def test_a_digest_goes_before_a_tag() -> None:
+    digest = "sha256:" + "ab" * 32
+
+    deployment = one(render(f"image.digest={digest}", "image.tag=v9"), "Deployment")
+
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == f"ethrex-operator@{digest}"
+
+
+@pytest.mark.parametrize(
+    ("value", "absent"),
+    [
+        ("podDisruptionBudget.enabled=false", "PodDisruptionBudget"),
+        ("replicas=1", "PodDisruptionBudget"),
+        ("networkPolicy.enabled=false", "NetworkPolicy"),
+    ],
+)
+def test_parts_can_be_left_out(value: str, absent: str) -> None:
+    assert absent in kinds(render())
+    assert absent not in kinds(render(value))
+
+
+def test_a_pod_monitor_is_made_when_asked_for() -> None:
+    assert "PodMonitor" not in kinds(render())
+    assert "PodMonitor" in kinds(render("podMonitor.enabled=true"))
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("replica=2", "replica"),
+        ("replicas=many", "replicas"),
+        ("replicas=6", "replicas"),
+        ("logLevel=loud", "logLevel"),
+        ("watchNamespace=Not_A_Name", "watchNamespace"),
+        ("image.repository=", "repository"),
+        ("image.digest=sha256:12", "digest"),
+        ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("image.name=x", "image"),
+        ("resources.limits.memory=much", "memory"),
+        ("networkPolicy.enabled=perhaps", "networkPolicy"),
+        ("podMonitor.on=true", "podMonitor"),
+        ("imagePullSecrets[0].secret=x", "imagePullSecrets"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused_by_name(value: str, named: str) -> None:
+    with pytest.raises(Refused, match=named):
+        render(value)
