@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-native test-python test-e2e conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
+.PHONY: help setup up demo test test-native test-python test-e2e conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -16,6 +16,10 @@ setup: ## make this checkout run: .venv from the lock, native core, commands (qu
 
 up: setup ## a rollup on this machine: L1, contracts, sequencer, prover, funded accounts, a live view; ctrl-c leaves
 	@.venv/bin/ethrexctl up -f examples/rollup.yaml
+
+demo: ## a deposit, a transfer, a withdrawal and its claim, on what `make up` runs in another terminal
+	@export ETHREX_KEY=dev:3; set -x; .venv/bin/ethrex l2 deposit 1.5eth; \
+	    .venv/bin/ethrex l2 transfer 0.5eth 0x00000000000000000000000000000000000000aa; .venv/bin/ethrex l2 withdraw 0.25eth --claim
 
 test: setup test-native test-python ## every test: the native core's, units, a sample of the official suites
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e import waits, whole_cluster
+from e2e import installed, waits, whole_cluster
 from e2e.whole_cluster import Cluster
 
 TEST_SECONDS = 900  # the first one waits for images and cluster
@@ -29,6 +29,16 @@ def unavailable(reason: str) -> None:
     if os.environ.get("REQUIRE_E2E") == "1":
         pytest.fail(f"REQUIRE_E2E: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster) -> Iterator[str]:
+    """The namespace of an operator that the chart has installed."""
+    try:
+        with installed.operator(cluster) as namespace:
+            yield namespace
+    except installed.NoHelm as error:
+        unavailable(str(error))
 
 
 @pytest.fixture

@@ -24,6 +24,14 @@ SECONDS: Final = {
     "pod done": 60.0,
     "service answers": 30.0,
     "namespace gone": 90.0,
+    "chart installed": 120.0,
+    "rollup ready": 270.0,
+    "deposit arrived": 60.0,
+    "batch verified": 180.0,
+    "drift repaired": 30.0,
+    "role back": 60.0,
+    "children gone": 90.0,
+    "new leader": 60.0,
 }
 PAUSE_SECONDS: Final = 0.1
 

@@ -1,0 +1,71 @@
+"""The operator as users install it: by the chart, with the images of this checkout."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from e2e import pods, waits
+from e2e.whole_cluster import Cluster
+
+CHART: Final = Path(__file__).parents[2] / "charts" / "ethrex-operator"
+RELEASE: Final = "ethrex"
+NAMESPACE: Final = "ethrex-system"
+
+
+class NoHelm(Exception):
+    """The chart cannot be installed."""
+
+
+@contextmanager
+def operator(cluster: Cluster) -> Iterator[str]:
+    """Raises `NoHelm`."""
+    helm = _helm(cluster)
+    begun = time.monotonic()
+    repository, _, tag = pods.OPERATOR_IMAGE.rpartition(":")
+    values = {
+        "image.repository": repository,
+        "image.tag": tag,
+        "operands.node": pods.NODE_IMAGE,
+        "operands.prover": pods.PROVER_IMAGE,
+        "logLevel": "info",
+    }
+    given = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    limit = f"{waits.SECONDS['chart installed']:g}s"
+    _run(
+        cluster,
+        helm,
+        "upgrade",
+        "--install",
+        RELEASE,
+        str(CHART),
+        *given,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        limit,
+    )
+    waits.record("chart installed", time.monotonic() - begun)
+    try:
+        yield NAMESPACE
+    finally:
+        _run(cluster, helm, "uninstall", RELEASE, "--wait", "--timeout", limit)
+
+
+def _helm(cluster: Cluster) -> str:
+    beside = cluster.program.with_name("helm")
+    found = str(beside) if beside.exists() else shutil.which("helm")
+    if found is None:
+        raise NoHelm("missing: helm (tests/e2e/cluster/deps.sh puts it beside the cluster's program)")
+    return found
+
+
+def _run(cluster: Cluster, helm: str, *words: str) -> None:
+    command = [helm, "--kubeconfig", str(cluster.kubeconfig), "--namespace", NAMESPACE, *words]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"helm {words[0]}: {ended.stderr}{ended.stdout}"

@@ -1,0 +1,240 @@
+"""
+`kubectl apply -f examples/rollup.yaml`: a rollup that settles, keeps what it made, and lives on when something is killed.
+
+One rollup for all of these tests, in the order in which they stand: starting one is most of the time that they take.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.whole_cluster import Cluster, KubectlFailed
+from ethrex_operator.chain import figures
+from ethrex_operator.ctl import dev_funds
+from ethrex_operator.kube.objects import naming
+from ethrex_operator.topology import dev_accounts
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "rollup.yaml"
+CHAIN_ID = 65_536_999
+KINDS = ("ethrexl1node/l1", "ethrexrollup/rollup", "proverpool/provers")
+ETHER = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    cluster: Cluster
+    namespace: str
+
+    def kubectl(self, *words: str, given: str | None = None) -> str:
+        return self.cluster.kubectl("-n", self.namespace, *words, given=given)
+
+    def get(self, what: str) -> dict[str, Any]:
+        kind, _, name = what.partition("/")
+        return self.cluster.get(kind, name, self.namespace)
+
+    def is_there(self, what: str) -> bool:
+        try:
+            self.get(what)
+        except KubectlFailed:
+            return False
+        return True
+
+    def names(self, kind: str) -> list[str]:
+        return self.kubectl("get", kind, "-o", "name").split()
+
+    def condition(self, what: str, type: str) -> tuple[str, str]:
+        found = self.get(what).get("status", {}).get("conditions", [])
+        return next(((one["status"], one["reason"]) for one in found if one["type"] == type), ("", ""))
+
+    def is_ready(self) -> bool:
+        return all(self.condition(what, "Ready")[0] == "True" for what in KINDS)
+
+    def wait(self, what: str, holds: Any) -> Any:
+        return self.cluster.wait_for(what, holds, self.namespace)
+
+    def ask(self, service: str, port: int, method: str, *params: Any) -> Any:
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        with self.cluster.forward(f"service/{service}", port, self.namespace) as address:
+            request = urllib.request.Request(f"http://{address}", body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)["result"]
+
+    def figures(self) -> figures.Rollup:
+        with (
+            self.cluster.forward("service/rollup-sequencer", 9090, self.namespace) as address,
+            urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer,
+        ):
+            return figures.read(answer.read())
+
+    def events(self, reason: str) -> list[str]:
+        found = json.loads(self.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
+        return [one["note"] for one in found if one["reason"] == reason]
+
+
+@pytest.fixture(scope="module")
+def rollup(cluster: Cluster, operator: str) -> Iterator[Rollup]:
+    """Ready, as the example asks for it, where restricted pod security is enforced."""
+    name = f"rollup-{uuid.uuid4().hex[:6]}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    made = Rollup(cluster, name)
+    made.kubectl("apply", "-f", str(EXAMPLE))
+    made.wait("rollup ready", made.is_ready)
+    yield made
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def test_a_deposit_arrives_and_its_batch_is_verified(rollup: Rollup) -> None:
+    account = dev_accounts.ADDRESSES[5]
+    bridge = rollup.get("ethrexrollup/rollup")["status"]["contracts"]["bridge"]
+    data = f"{dev_funds.DEPOSIT}{CHAIN_ID:064x}{account[2:]:0>64}"
+
+    rollup.ask("l1", 8545, "eth_sendTransaction", {"from": account, "to": bridge, "value": hex(ETHER), "data": data})
+    balance = rollup.wait(
+        "deposit arrived", lambda: int(rollup.ask("rollup-sequencer", 1729, "eth_getBalance", account, "latest"), 16)
+    )
+    rollup.wait("batch verified", lambda: rollup.figures().batches.verified > 0)
+
+    assert balance == ETHER
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        "service/rollup-sequencer",
+        "configmap/rollup-sequencer-files",
+        "networkpolicy/rollup-sequencer",
+        "serviceaccount/provers",
+        "service/l1",
+    ],
+)
+def test_what_somebody_deletes_is_made_again_with_one_event(rollup: Rollup, child: str) -> None:
+    before = rollup.get(child)["metadata"]["uid"]
+    told = len(rollup.events("Recreated"))
+
+    rollup.kubectl("delete", child)
+    rollup.wait("drift repaired", lambda: rollup.is_there(child) and rollup.get(child)["metadata"]["uid"] != before)
+    rollup.wait("drift repaired", lambda: len(rollup.events("Recreated")) > told)
+
+    assert len(rollup.events("Recreated")) == told + 1
+
+
+def test_what_somebody_changes_is_put_back(rollup: Rollup) -> None:
+    rollup.kubectl("patch", "networkpolicy", "l1", "--type=merge", "-p", '{"spec":{"ingress":[]}}')
+    rollup.kubectl("label", "configmap", "rollup-sequencer-files", f"{naming.OWNER}-", "--overwrite")
+
+    rollup.wait("drift repaired", lambda: rollup.get("networkpolicy/l1")["spec"]["ingress"])
+    rollup.wait(
+        "drift repaired",
+        lambda: naming.OWNER in rollup.get("configmap/rollup-sequencer-files")["metadata"]["labels"],
+    )
+
+
+def test_a_killed_sequencer_comes_back_with_its_chain(rollup: Rollup) -> None:
+    before = int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16)
+    uid = rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"]
+
+    rollup.kubectl("delete", "pod", "rollup-sequencer-0", "--grace-period=0", "--force")
+    rollup.wait(
+        "role back",
+        lambda: (
+            rollup.is_there("pod/rollup-sequencer-0")
+            and rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"] != uid
+            and rollup.is_ready()
+        ),
+    )
+
+    assert int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16) >= before
+
+
+def test_a_changed_setting_rolls_its_pod_and_no_other(rollup: Rollup) -> None:
+    l1 = rollup.get("pod/l1-0")["metadata"]["uid"]
+    before = rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"]
+
+    rollup.kubectl(
+        "patch", "ethrexrollup", "rollup", "--type=merge", "-p", '{"spec":{"batching":{"endAfterSeconds":5}}}'
+    )
+    rollup.wait(
+        "role back",
+        lambda: (
+            rollup.is_there("pod/rollup-sequencer-0")
+            and rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"] != before
+            and rollup.is_ready()
+        ),
+    )
+
+    assert "--committer.commit-time 5" in " ".join(
+        rollup.get("pod/rollup-sequencer-0")["spec"]["containers"][0]["args"]
+    )
+    assert rollup.get("pod/l1-0")["metadata"]["uid"] == l1
+
+
+def test_a_pool_is_scaled_by_its_scale_subresource(rollup: Rollup) -> None:
+    rollup.kubectl("scale", "proverpool", "provers", "--replicas=2")
+    rollup.wait("role back", lambda: rollup.get("proverpool/provers")["status"].get("readyReplicas") == 2)
+    rollup.kubectl("scale", "proverpool", "provers", "--replicas=1")
+    rollup.wait("role back", lambda: len(rollup.names("jobs")) == 2)  # the deployer's and one prover's
+
+    assert rollup.get("proverpool/provers")["status"]["desiredReplicas"] == 1
+
+
+def test_nothing_is_changed_while_a_resource_is_paused(rollup: Rollup) -> None:
+    rollup.kubectl("patch", "ethrexl1node", "l1", "--type=merge", "-p", '{"spec":{"paused":true}}')
+    rollup.wait("drift repaired", lambda: rollup.condition("ethrexl1node/l1", "Paused")[0] == "True")
+    rollup.kubectl("delete", "networkpolicy", "l1")
+    rollup.kubectl("delete", "service", "provers-0")
+    rollup.wait("drift repaired", lambda: rollup.is_there("service/provers-0"))
+    is_there = rollup.is_there("networkpolicy/l1")
+    rollup.kubectl("patch", "ethrexl1node", "l1", "--type=merge", "-p", '{"spec":{"paused":false}}')
+    rollup.wait("drift repaired", lambda: rollup.is_there("networkpolicy/l1"))
+
+    assert not is_there
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('{"spec":{"chainId":7}}', "chainId cannot be changed"),
+        ('{"spec":{"l1":{"urls":["http://elsewhere"]}}}', "exactly one of ref and urls"),
+        ('{"spec":{"proving":{"policy":{"require":[]}}}}', "anybody could settle anything"),
+    ],
+)
+def test_what_may_not_be_is_refused_by_the_api_server(rollup: Rollup, change: str, said: str) -> None:
+    with pytest.raises(KubectlFailed, match=said):
+        rollup.kubectl("patch", "ethrexrollup", "rollup", "--type=merge", "-p", change)
+
+
+def test_another_operator_goes_on_where_the_leader_was_killed(rollup: Rollup, operator: str) -> None:
+    def holder() -> str:
+        return str(rollup.cluster.get("lease", "ethrex-operator", operator)["spec"]["holderIdentity"])
+
+    before = holder()
+    pod = before.rsplit("-", 1)[0]
+    rollup.cluster.kubectl("-n", operator, "delete", "pod", pod, "--grace-period=0", "--force")
+    rollup.wait("new leader", lambda: holder() not in ("", before))
+    rollup.kubectl("delete", "service", "l1")
+
+    rollup.wait("drift repaired", lambda: rollup.is_there("service/l1"))
+
+
+def test_what_is_deleted_and_applied_again_finds_its_contracts_and_its_chain(rollup: Rollup) -> None:
+    bridge = rollup.get("ethrexrollup/rollup")["status"]["contracts"]["bridge"]
+    before = int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16)
+
+    rollup.kubectl("delete", "-f", str(EXAMPLE))
+    rollup.wait("children gone", lambda: not rollup.names("statefulsets") and not rollup.names("pods"))
+    volumes = rollup.names("persistentvolumeclaims")
+    rollup.kubectl("apply", "-f", str(EXAMPLE))
+    rollup.wait("rollup ready", rollup.is_ready)
+
+    assert len(volumes) == 2
+    assert rollup.get("ethrexrollup/rollup")["status"]["contracts"]["bridge"] == bridge
+    assert int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16) >= before
