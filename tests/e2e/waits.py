@@ -32,6 +32,7 @@ SECONDS: Final = {
     "role back": 60.0,
     "children gone": 90.0,
     "new leader": 60.0,
+    "policy at work": 30.0,
 }
 PAUSE_SECONDS: Final = 0.1
 

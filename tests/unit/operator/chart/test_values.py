@@ -61,6 +61,7 @@ def test_a_digest_goes_before_a_tag() -> None:
         ("podDisruptionBudget.enabled=false", "PodDisruptionBudget"),
         ("replicas=1", "PodDisruptionBudget"),
         ("networkPolicy.enabled=false", "NetworkPolicy"),
+        ("admission.enabled=false", "ValidatingAdmissionPolicy"),
     ],
 )
 def test_parts_can_be_left_out(value: str, absent: str) -> None:
