@@ -1,0 +1,95 @@
+"""Alerts fire on figures that there are, and each says what to do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .rendering import CHART, one, render
+
+CHECKOUT = CHART.parents[1]
+ALERTS = CHART / "files" / "alerts.yaml"
+SOURCES = ("node/src", "prover/src", "operator/src")
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_every_alert_has_a_section_in_the_runbooks(rule: dict[str, Any]) -> None:
+    assert f"\n## {rule['alert']}\n" in (CHECKOUT / "docs" / "runbooks.md").read_text()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_every_figure_of_an_alert_is_written_by_a_program(rule: dict[str, Any]) -> None:
+    sources = "".join(path.read_text() for source in SOURCES for path in (CHECKOUT / source).rglob("*.py"))
+
+    names = re.findall(r"\bethrex_(\w+)", rule["expr"])
+    assert names
+    for name in names:
+        assert f'"{name.removesuffix("_total").removeprefix("operator_")}"' in sources
+
+
+def test_rendered_alerts_link_their_runbook() -> None:
+    address = "https://example.org/runbooks"
+
+    made = one(render("prometheusRule.enabled=true", f"prometheusRule.runbooks={address}"), "PrometheusRule")
+
+    found = {rule["alert"]: rule for group in made["spec"]["groups"] for rule in group["rules"]}
+    assert set(found) == {rule["alert"] for rule in rules()}
+    for name, rule in found.items():
+        assert rule["annotations"]["runbook_url"] == f"{address}#{name.lower()}"
+        assert rule["expr"] == next(one["expr"] for one in rules() if one["alert"] == name)
+
+
+def fires(alert: str, labels: dict[str, str], *series: tuple[str, str], at: str) -> dict[str, Any]:
+    """By `at`, and no sooner than its own patience."""
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series],
+        "promql_expr_test": [],
+        "alert_rule_test": [
+            {"eval_time": "0m", "alertname": alert, "exp_alerts": []},
+            {"eval_time": at, "alertname": alert, "exp_alerts": [{"exp_labels": labels}]},
+        ],
+    }
+
+
+def test_alerts_fire(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool")
+    stages = 'ethrex_rollup_batch{stage="%s"}'
+    written = {
+        "rule_files": [str(tmp_path / "rules.yaml")],
+        "tests": [
+            fires("EthrexOperatorNotLeading", {"severity": "critical"}, ("ethrex_operator_leads", "1 0x30"), at="20m"),
+            fires("EthrexRollupSealsNothing", {"severity": "critical"}, ("ethrex_rollup_waiting", "1x30"), at="20m"),
+            fires(
+                "EthrexRollupCommitsBehind",
+                {"severity": "warning"},
+                (stages % "made", "40x30"),
+                (stages % "committed", "20x30"),
+                at="20m",
+            ),
+        ],
+    }
+    plain = yaml.safe_load(ALERTS.read_text())
+    for group in plain["groups"]:
+        for rule in group["rules"]:
+            del rule["annotations"]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(plain))
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(written))
+
+    done = subprocess.run(
+        [promtool, "test", "rules", tmp_path / "tests.yaml"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
