@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -29,12 +30,24 @@ def test_every_alert_has_a_section_in_the_runbooks(rule: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_every_figure_of_an_alert_is_written_by_a_program(rule: dict[str, Any]) -> None:
-    sources = "".join(path.read_text() for source in SOURCES for path in (CHECKOUT / source).rglob("*.py"))
+    assert_written(rule["expr"])
 
-    names = re.findall(r"\bethrex_(\w+)", rule["expr"])
+
+def test_every_figure_of_the_dashboard_is_written_by_a_program() -> None:
+    made = one(render("dashboard.enabled=true"), "ConfigMap", "release-dashboard")
+
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+    for panel in json.loads(made["data"]["ethrex.json"])["panels"]:
+        for target in panel["targets"]:
+            assert_written(target["expr"])
+
+
+def assert_written(expression: str) -> None:
+    sources = "".join(path.read_text() for source in SOURCES for path in (CHECKOUT / source).rglob("*.py"))
+    names = re.findall(r"\bethrex_(\w+)", expression)
     assert names
     for name in names:
-        assert f'"{name.removesuffix("_total").removeprefix("operator_")}"' in sources
+        assert f'"{name.removesuffix("_total").removeprefix("operator_")}"' in sources, name
 
 
 def test_rendered_alerts_link_their_runbook() -> None:
