@@ -18,6 +18,7 @@ import yaml
 from ethrex_node.config import reference
 from ethrex_node.node import reference as methods
 from ethrex_node.rollup import settings as rollup
+from ethrex_node.rollup.follower import settings as follower
 from ethrex_operator.api import crd
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -35,6 +36,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     },
     "docs/reference/cli.md": reference.page,
     "docs/reference/l2.md": lambda: reference.page_of(rollup.HEAD, rollup.TABLE.options),
+    "docs/reference/l2-follow.md": lambda: reference.page_of(follower.HEAD, follower.TABLE.options),
     "docs/reference/rpc.md": methods.page,
     "THIRD_PARTY.md": third_party.page,
 }

@@ -31,7 +31,7 @@ from ..engine import jwt, testing
 from ..engine import methods as engine_methods
 from ..observe import health
 from ..pool import Account, Limits, Pool, Rules
-from ..pool.door import Door
+from ..pool.door import Door, Forward
 from ..pool.journal import Journal
 from ..rpc import parts, server, service, stats, table, workers
 from ..rpc import settings as rpc_settings
@@ -117,7 +117,8 @@ class Node:
     One node of one chain. Made on the event loop. `watch` is running already and ends after the node, by its owner.
 
     `groups` are further methods of the RPC. A rollup's chain has no consensus client: whoever runs the node drives it, and
-    gives `pending`, the block that it would seal next; without one that tag means the latest block.
+    gives `pending`, the block that it would seal next; without one that tag means the latest block. `forward` is who decides
+    about users' transactions instead of this node's pool.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Node:
         watch: Watch,
         groups: service.Groups = (),
         pending: parts.PendingBlock | None = None,
+        forward: Forward | None = None,
     ) -> None:
         self.settings = wanted
         self.opened = opened
@@ -137,7 +139,9 @@ class Node:
         self.pool = Pool(self._accounts, self._rules(), self._pool_limits())
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="intake")
         persistent = opened.scratch is None and wanted.mempool_journal
-        self.door = Door(self.pool, self._threads, Journal(opened.folder / "pool.journal") if persistent else None)
+        self.door = Door(
+            self.pool, self._threads, Journal(opened.folder / "pool.journal") if persistent else None, forward
+        )
         self.chain.listeners.append(self._follow)
         self.accounts = _dev_accounts(wanted) if wanted.dev else []
         self.identity = parts.Identity(CLIENT, opened.genesis.chain_id, opened.genesis.chain_id, str(opened.folder))

@@ -94,7 +94,7 @@ def _door(namespace: str) -> str:
     if namespace == "rpc":
         return "Doors: all."
     if namespace == "ethrex":
-        return "Doors: the public one and IPC, of a rollup's sequencer."
+        return "Doors: the public one and IPC, of a rollup's sequencer or follower."
     auth = ", the Engine API's" if namespace in settings.AUTH_NAMESPACES else ""
     return f"Doors: the public one where `--http.api` names `{namespace}`{auth}, IPC."
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from ..config import genesis
 from ..rollup import attested, sponsor
 from ..rollup.committee import kept
 from ..rollup.committee.committee import Committee
@@ -177,22 +178,28 @@ def _together(
     )
 
 
-async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
-    """Where L1 says that the chain stands. Raises `CannotSequence`."""
-    deployed, store = ground.deployed, ground.store
+async def check_chain(deployed: Deployment, first: genesis.Genesis, client: L1Client) -> int:
+    """L1 has this chain with this genesis; gives the head of L1 that says so. Raises `CannotSequence`."""
     if client.chain_id != deployed.l1_chain_id:
         raise CannotSequence(f"L1 is chain {client.chain_id}, the deployment is on chain {deployed.l1_chain_id}")
     head = await client.head()
     asked = steps.RECORD.call(deployed.chain_id, 0)
-    (first,) = steps.RECORD.result(await client.call(deployed.proposer, asked, head.number))
-    expected = contracts.hash_of(deployed.statement(ground.opened.genesis))
-    if first[0] != expected:
+    (record,) = steps.RECORD.result(await client.call(deployed.proposer, asked, head.number))
+    expected = contracts.hash_of(deployed.statement(first))
+    if record[0] != expected:
         raise CannotSequence(
             f"chain {deployed.chain_id} is registered at 0x{deployed.proposer.hex()} with "
-            f"{'nothing' if first[0] == bytes(HASH_BYTES) else f'0x{first[0].hex()}'}, this genesis is "
+            f"{'nothing' if record[0] == bytes(HASH_BYTES) else f'0x{record[0].hex()}'}, this genesis is "
             f"0x{expected.hex()}: another genesis, deployment or L1"
         )
-    status = await settler.status_at(client, deployed.addresses, head.number)
+    return head.number
+
+
+async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
+    """Where L1 says that the chain stands. Raises `CannotSequence`."""
+    deployed, store = ground.deployed, ground.store
+    head = await check_chain(deployed, ground.opened.genesis, client)
+    status = await settler.status_at(client, deployed.addresses, head)
     with store.read() as txn:
         newest = stored.newest(txn)
     known = 0 if newest is None else newest.number

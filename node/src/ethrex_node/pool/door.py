@@ -7,7 +7,7 @@ applied on the event loop when a batch is back (``pool.rules``).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +18,7 @@ from .journal import Journal
 from .pool import Pool
 
 Listener = Callable[[Sequence[Any]], None]  # of `_native.Transaction`
+Forward = Callable[[Sequence[bytes]], Awaitable[Sequence[bytes | Exception]]]  # for each its hash, or why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,34 @@ class Waiting:
 
 
 class Door:
-    """What the RPC asks of the pool (``rpc.parts.Pool``). One per node."""
+    """
+    What the RPC asks of the pool (``rpc.parts.Pool``). One per node.
 
-    def __init__(self, pool: Pool, executor: Executor, journal: Journal | None = None) -> None:
+    With `forward` somebody else decides (a rollup's sequencer): what is taken there is kept here as well, so that it is
+    seen as pending, and this pool's own opinion does not count.
+    """
+
+    def __init__(
+        self, pool: Pool, executor: Executor, journal: Journal | None = None, forward: Forward | None = None
+    ) -> None:
         self.pool = pool
         self.journal = journal
+        self._forward = forward
         self._executor = executor
         self._waiting: list[Waiting] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def add(self, raw: Sequence[bytes]) -> Sequence[bytes | Exception]:
         """Admit transactions of a local user. For each its hash, or why not."""
+        if self._forward is None:
+            return await self._admitted(raw)
+        answers = await self._forward(raw)
+        taken = [one for one, answer in zip(raw, answers, strict=True) if isinstance(answer, bytes)]
+        if taken:
+            await self._admitted(taken)
+        return answers
+
+    async def _admitted(self, raw: Sequence[bytes]) -> Sequence[bytes | Exception]:
         loop = asyncio.get_running_loop()
         waiting = Waiting(raw, loop.create_future())
         self._waiting.append(waiting)

@@ -6,6 +6,7 @@ Where the reference system has a method its name and fields are kept, in its sna
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +32,8 @@ METHODS: Final = table.Group()
 MESSENGER: Final = "0x" + batches.MESSENGER.hex()
 L1_MESSAGE: Final = "0x" + batches.L1_MESSAGE.hex()
 EXTRA_DATA_BYTES: Final = 17  # place in the second, L1's base fee, its blob base fee
+BLOCKS_MOST: Final = 64  # of an answer to a follower
+BLOCKS_MOST_BYTES: Final = 4 << 20  # past this no further block: as hex it is twice that
 
 
 class L1Unavailable(errors.RpcError):
@@ -149,6 +152,12 @@ def get_contracts(rollup: Rollup) -> dict[str, Any]:
     return answer
 
 
+@METHODS.method("ethrex_getBlocks")
+async def get_blocks(rollup: Rollup, first: Quantity, most: Quantity | None = None) -> dict[str, Any]:
+    """Blocks as RLP from a number on, as many as an answer may hold, and the newest one's number: what followers take."""
+    return await asyncio.to_thread(_blocks, rollup, first, BLOCKS_MOST if most is None else min(most, BLOCKS_MOST))
+
+
 @METHODS.method("ethrex_getBaseFeeVaultAddress")
 def get_base_fee_vault_address(rollup: Rollup, block: Any = "latest") -> str | None:
     """Where base fees go; null: they are burned."""
@@ -184,6 +193,19 @@ def get_l1_base_fee(rollup: Rollup, block: Any = "latest") -> str:
 def get_l1_blob_base_fee(rollup: Rollup, block: Any = "latest") -> str:
     """L1's blob base fee that a block charges data with, in wei per gas."""
     return hex(_prices(rollup, block)[1])
+
+
+def _blocks(rollup: Rollup, first: int, most: int) -> dict[str, Any]:
+    latest = int(rollup.ask("eth_blockNumber"), 16)
+    found: list[str] = []
+    size = 0
+    for number in range(first, min(first + most, latest + 1)):
+        raw = rollup.ask("debug_getRawBlock", hex(number))
+        found.append(raw)
+        size += len(raw) // 2
+        if size > BLOCKS_MOST_BYTES:
+            break
+    return {"latest": hex(latest), "blocks": found}
 
 
 def _rule(rollup: Rollup, name: str, block: Any) -> str | None:

@@ -214,6 +214,55 @@ def chain(
         end(sequencer)
 
 
+@dataclass
+class Follower:
+    """A node that follows a chain; its metrics' door answers /readyz."""
+
+    url: str
+    admin_url: str
+    part: Part
+
+    def reasons(self) -> dict[str, str]:
+        """Why it is not ready; nothing: it is. Raises `Away`."""
+        try:
+            with urllib.request.urlopen(f"{self.admin_url}/readyz", timeout=10) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as error:
+            found = json.load(error)
+        except (OSError, ValueError) as error:
+            raise Away(str(error)) from error
+        reasons: dict[str, str] = found["reasons"]
+        return reasons
+
+
+@contextmanager
+def follower(
+    folder: Path, chain: Chain, *flags: str, sequencer_url: str | None = None, l1_url: str | None = None
+) -> Iterator[Follower]:
+    """A follower of a chain that `deploy` has written into `folder`, through other URLs than the chain's where given."""
+    port, admin = free_port(), free_port()
+    home = folder / f"follower-{port}"
+    home.mkdir()
+    part = Part(
+        "follower",
+        [
+            *("ethrex", "l2", "follow", "--deployment", str(folder / "deployment" / f"{chain.chain_id}.json")),
+            *("--datadir", str(home / "data"), "--http.port", str(port), "--metrics", "--metrics.port", str(admin)),
+            *("--eth.rpc-url", l1_url or chain.l1_url, "--sequencer", sequencer_url or chain.url),
+            *("--follow.tag", "latest", "--follow.l1-interval", "0.2", "--follow.interval", "0.1"),
+            *flags,
+        ],
+        home / "follower.log",
+    )
+    try:
+        part.start()
+        url = f"http://127.0.0.1:{port}"
+        patiently(url, "eth_chainId")
+        yield Follower(url, f"http://127.0.0.1:{admin}", part)
+    finally:
+        end(part)
+
+
 def end(part: Part) -> None:
     if part.process is not None and part.process.poll() is None:
         part.kill()

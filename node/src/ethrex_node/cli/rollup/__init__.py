@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ethrex_node.cli import flags
-from ethrex_node.cli.rollup import deploying, development, keeping, recovering, sequencing, users
+from ethrex_node.cli.rollup import deploying, development, following, keeping, recovering, sequencing, users
 from ethrex_node.node import admission, data_committee
 from ethrex_node.node import sequencing as node
 from ethrex_node.observe import logs
@@ -18,6 +18,7 @@ from ethrex_node.rollup.committee.errors import CommitteeError
 from ethrex_node.rollup.coordinator.identities import BadTokenFile
 from ethrex_node.rollup.coordinator.service_accounts import BadSubjectsFile
 from ethrex_node.rollup.deploy import DeployError
+from ethrex_node.rollup.follower import settings as follower_settings
 from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.l1.signers import FORMS, SignerError
 from ethrex_node.rollup.recovery.published import RecoveryError
@@ -87,7 +88,18 @@ def sequencer(ctx: click.Context, /, **given: Any) -> None:
     sequencing.run(flags.merge(ctx, given))
 
 
+@click.command()
+@click.option("--l1", help="another name of --eth.rpc-url")
+@click.pass_context
+def follow(ctx: click.Context, /, l1: str | None, **given: Any) -> None:
+    """Follow a rollup's sequencer, every block executed again and held against L1. Runs until SIGTERM."""
+    if l1 is not None:
+        given["eth_rpc_url"] = l1
+    following.run(flags.merge(ctx, given))
+
+
 l2.add_command(flags.flags(sequencer, settings.TABLE))
+l2.add_command(flags.flags(follow, follower_settings.TABLE))
 for _command in users.COMMANDS:
     l2.add_command(_command)
 

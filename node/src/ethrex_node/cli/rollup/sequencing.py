@@ -39,25 +39,12 @@ async def _watched(own: settings.Settings, wanted: rollup_settings.RollupSetting
         watch.health.phase = "opening the database"
         opened = await asyncio.to_thread(node.open_chain, own)
         sequencer = sequencing.SequencerNode(own, wanted, deployed, opened, watch)
-        if await _started(sequencer, stop):
+        if await running.started(sequencer.start(), stop):
             _greet(sequencer)
             await stop.wait()
             await sequencer.stop()
     finally:
         await watch.stop()
-
-
-async def _started(sequencer: sequencing.SequencerNode, stop: asyncio.Event) -> bool:
-    """Whether it came up before somebody stopped it: it may wait for an L1."""
-    starting, stopped = asyncio.create_task(sequencer.start()), asyncio.create_task(stop.wait())
-    await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return False
-    starting.result()
-    return True
 
 
 def _greet(sequencer: sequencing.SequencerNode) -> None:

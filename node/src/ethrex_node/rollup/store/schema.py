@@ -309,10 +309,26 @@ class SponsorUse:
 SPONSORED: Final = Table("sponsored", Sponsored)  # nonce
 SPONSOR_USED: Final = Table("sponsor_used", SponsorUse)  # scope, day, account
 
+# What a follower knows of L1
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A batch that L1 holds. `statement` is its encoding, `l1_block` the one of L1 that committed it."""
+
+    number: int
+    batch_hash: bytes
+    statement: bytes
+    l1_block: int
+
+
+CONFIRMED: Final = Table("confirmed", Confirmed)  # batch
+
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
     *(BATCHES, OPENINGS, PAYLOADS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
     *(SPONSORED, SPONSOR_USED),
+    CONFIRMED,
 )

@@ -1,0 +1,7 @@
+"""A rollup's follower: takes the sequencer's blocks, executes each itself, and holds them against what L1 says."""
+
+from .confirmations import Confirmations
+from .feed import Feed, FeedError
+from .follower import Follower
+
+__all__ = ["Confirmations", "Feed", "FeedError", "Follower"]
