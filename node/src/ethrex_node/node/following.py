@@ -70,7 +70,12 @@ class FollowerNode:
     async def start(self) -> None:
         """Serve, and follow once L1 has answered. Raises `CannotSequence`, `L1Error`; OSError where an address is taken."""
         self._watch.health.add("L1", lambda: None if self.follower else "L1 has not answered yet")
-        await self.node.start()
+        try:
+            await self.node.start()
+        except BaseException:
+            await self._session.close()
+            self._store.close()
+            raise
         try:
             client = await self._l1()
         except BaseException:

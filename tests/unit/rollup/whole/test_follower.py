@@ -225,3 +225,28 @@ def changed_fees(raw: str) -> str:
     extra = bytearray(header[EXTRA_DATA])
     extra[8] ^= 1
     return changed(raw, EXTRA_DATA, bytes(extra))
+
+
+async def test_a_sequencer_that_took_a_block_back_is_rejoined(folder: Path, chain: roles.Chain) -> None:
+    async with proxies(chain.url, 1) as (proxy,):
+        await asyncio.to_thread(_taken_back, folder, chain, proxy)
+
+
+def _taken_back(folder: Path, chain: roles.Chain, proxy: Any) -> None:
+    """Before L1 has it, a block is the sequencer's word alone."""
+    lied: list[int] = []
+
+    def lie(method: str, params: list[Any], result: Any) -> Any:
+        if method != "ethrex_getBlocks" or not result["blocks"] or lied:
+            return result
+        lied.append(int(params[0], 16))
+        return {"latest": params[0], "blocks": [changed_fees(result["blocks"][0])]}
+
+    with roles.follower(folder, chain, "--follow.tag", "finalized", sequencer_url=proxy.url) as follower:
+        until(lambda: not follower.reasons(), follower.part)
+        proxy.change = lie
+        until(lambda: lied and height(follower.url) > lied[0], follower.part)
+
+        assert "the sequencer took blocks back" in follower.part.log.read_text()
+        assert block(follower.url, hex(lied[0])) == block(chain.url, hex(lied[0]))
+        until(lambda: not follower.reasons(), follower.part)
