@@ -22,9 +22,20 @@ from ..local.ports import NoPort
 from ..local.supervisor import InUse
 from ..topology.errors import Unmet
 from ..topology.facts import BadResult
-from . import looking, planning, up
+from . import looking, planning, simulating, up
 
-OURS = (ManifestInvalid, ChainError, Missing, NoPort, InUse, Unmet, BadResult, looking.NoRun, up.NotUp)
+OURS = (
+    ManifestInvalid,
+    ChainError,
+    Missing,
+    NoPort,
+    InUse,
+    Unmet,
+    BadResult,
+    looking.NoRun,
+    up.NotUp,
+    *simulating.OURS,
+)
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -105,6 +116,9 @@ def plan(file: Path, name: str | None, root: Path, secrets: tuple[str, ...], as_
     manifest = loading.load(file)
     found = planning.plan((root / (name or _named(manifest))).absolute(), manifest, _folders(secrets))
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(planning.told(found)))
+
+
+control.add_command(simulating.command)
 
 
 def _named(manifest: Manifest) -> str:

@@ -164,7 +164,8 @@ def _blind(learned: Learned, seen: Observation, now: float) -> float:
     """The longest that any coordinator kept silent; half of it is forgotten in `BLIND_HALF_LIFE`."""
     elapsed = 0.0 if learned.seen_at is None else max(0.0, now - learned.seen_at)
     silent = max((now - one.read_at for one in seen.rollups if one.read_at is not None), default=0.0)
-    return max(silent, learned.blind * 0.5 ** (elapsed / BLIND_HALF_LIFE))
+    remembered: float = learned.blind * 0.5 ** (elapsed / BLIND_HALF_LIFE)
+    return max(silent, remembered)
 
 
 # Money
@@ -183,9 +184,9 @@ def ledger(learned: Learned, pool: Pool, provers: Iterable[Prover], now: float) 
     if known.day > day:  # a clock that went back gives no money back
         return known
     since = -math.inf if learned.seen_at is None else learned.seen_at
-    spent = 0.0
-    for one in provers:
-        if one.pool == pool.name and one.placed_at is not None:
-            before = max(0.0, min(since, now) - one.placed_at)
-            spent += billed(pool, now - one.placed_at) - billed(pool, before)
-    return Ledger(day, spent + (known.spent if known.day == day else 0.0))
+    cost = [
+        billed(pool, now - one.placed_at) - billed(pool, max(0.0, min(since, now) - one.placed_at))
+        for one in provers
+        if one.pool == pool.name and one.placed_at is not None
+    ]
+    return Ledger(day, math.fsum(cost) + (known.spent if known.day == day else 0.0))

@@ -34,11 +34,18 @@ class Purse:
         return math.floor(self.left / self.of_one) if self.of_one > 0 else math.inf
 
 
-def purse(pool: Pool, provers: Sequence[Prover], left: dict[str, float], learned: Learned, job: float, now: float,
-          period: float) -> Purse:
+def purse(
+    pool: Pool,
+    provers: Sequence[Prover],
+    left: dict[str, float],
+    learned: Learned,
+    job: float,
+    now: float,
+    period: float,
+) -> Purse:
     """`left`: seconds that a busy prover's job still takes; `job`: seconds of a long one."""
     spent = learned.ledgers[pool.name].spent
-    promised = sum(promise(pool, one, left.get(one.prover_id, 0.0), now, period) for one in provers)
+    promised = math.fsum(promise(pool, one, left.get(one.prover_id, 0.0), now, period) for one in provers)
     of_one = billed(pool, start_up_p95(learned, pool) + job + 2 * period)
     budget = math.inf if pool.budget_per_day is None else pool.budget_per_day
     return Purse(spent, promised, budget - spent - promised, of_one)
@@ -56,8 +63,9 @@ def stuck(pool: Pool, provers: Sequence[Prover], learned: Learned, now: float) -
     return [one for one in provers if one.state is ProverState.STARTING and now - one.started_at > patience]
 
 
-def is_starved(pool: Pool, provers: Sequence[Prover], waited_in_vain: Sequence[Prover], now: float,
-               starved_after: float) -> bool:
+def is_starved(
+    pool: Pool, provers: Sequence[Prover], waited_in_vain: Sequence[Prover], now: float, starved_after: float
+) -> bool:
     """
     The scheduler says so for a while, or no start has come up since the first that is stuck began.
 

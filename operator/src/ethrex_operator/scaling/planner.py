@@ -11,51 +11,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import limits, shares, telling, work
-from .decision import Bound, Decision, Limit, PoolDecision, Reason
-from .learned import Learned, billed, learn, start_up_p95
-from .limits import Purse
-from .observation import Job, Observation, Pool, Prover, Rollup
-from .schedule import Piece, ends, fewest, fewest_for_least_delay
+from . import case as case_of
+from . import telling, work
+from .case import Case
+from .decision import Bound, Decision, PoolDecision, Reason
+from .learned import Learned, billed, learn
+from .leaving import leaving
+from .observation import Job, Observation, Pool
+from .schedule import ends, fewest, fewest_for_least_delay
 from .settings import Settings
-from .work import Hands
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """All that is known of one pool when it is decided on."""
-
-    seen: Observation
-    pool: Pool
-    rollups: tuple[Rollup, ...]  # that name the pool
-    jobs: tuple[Job, ...]  # waiting ones that are this pool's to do
-    learned: Learned
-    settings: Settings
-    now: float
-    hands: Hands
-    start_up: float
-    pieces: list[Piece]
-    late: int
-    free: list[float]
-    fresh_at: float  # when a prover is ready that is started now
-    purse: Purse
-    limit: Limit
-    is_starved: bool
-
-    @property
-    def silent(self) -> tuple[str, ...]:
-        """Rollups of which there is no fresh news."""
-        return tuple(one.name for one in self.rollups if not is_fresh(one.read_at, self.settings, self.now))
-
-    @property
-    def floor(self) -> int:
-        """So many stay, as far as money and `max` go."""
-        pool = self.pool
-        wanted = max(pool.min, pool.warm_floor if self.rollups else 0, _standing(self))
-        return min(wanted, pool.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +43,7 @@ def plan(seen: Observation, learned: Learned, settings: Settings, now: float) ->
     found, wanted = [], {}
     order = _fallback_order(seen)
     for place, pool in enumerate(order):
-        case = _case(seen, pool, tuple(waiting[pool.name]), learned, settings, now)
+        case = case_of.of_pool(seen, pool, tuple(waiting[pool.name]), learned, settings, now)
         decision, growth = _decide(case)
         found.append(decision)
         if growth is not None and growth.more > 0 and growth.reason is not Reason.PATIENT:
@@ -86,10 +53,6 @@ def plan(seen: Observation, learned: Learned, settings: Settings, now: float) ->
             for job in _not_in_time(case, growth):
                 _hand_on(job, pool.name, seen, later, waiting)
     return Decision(tuple(found), dataclasses.replace(learned, wanted_since=wanted))
-
-
-def is_fresh(read_at: float | None, settings: Settings, now: float) -> bool:
-    return read_at is not None and now - read_at <= settings.stale_after
 
 
 # Whose work is it
@@ -132,7 +95,7 @@ def _hand_on(job: Job, pool: str, seen: Observation, later: Mapping[str, Pool], 
 def _not_in_time(case: Case, growth: Growth) -> list[Job]:
     """What the pool's provers, each rollup on its share, do not finish by the deadline."""
     hands = sorted([*case.free, *[case.fresh_at] * case.limit.starts])
-    parts = _shares(case, len(hands), growth.demands)
+    parts = case_of.parts(case, len(hands), growth.demands)
     jobs = {(one.rollup, one.job_id): one for one in case.jobs}
     found = []
     for rollup in {one.rollup for one in case.pieces}:
@@ -145,48 +108,14 @@ def _not_in_time(case: Case, growth: Growth) -> list[Job]:
 # One pool
 
 
-def _case(
-    seen: Observation, pool: Pool, jobs: tuple[Job, ...], learned: Learned, settings: Settings, now: float
-) -> Case:
-    hands = work.hands(seen, pool, learned, settings, now)
-    start_up = start_up_p95(learned, pool)
-    free = work.free_at(hands, pool, learned, now)
-    fresh_at = now + start_up + settings.period
-    rollups = tuple(one for one in seen.rollups if pool.name in one.pools)
-    fresh = {one.name for one in rollups if is_fresh(one.read_at, settings, now)}
-    jobs = tuple(one for one in jobs if one.rollup in fresh)
-    pieces, late = work.pieces(jobs, seen, pool, learned, settings, min([fresh_at, *free]))
-    longest = max([0.0, *(one.seconds for one in pieces), *hands.left.values()])
-    purse = limits.purse(pool, hands.all, hands.left, learned, longest, now, settings.period)
-    starved = limits.is_starved(pool, hands.all, hands.stuck, now, settings.starved_after)
-    return Case(
-        seen=seen,
-        pool=pool,
-        rollups=rollups,
-        jobs=jobs,
-        learned=learned,
-        settings=settings,
-        now=now,
-        hands=hands,
-        start_up=start_up,
-        pieces=pieces,
-        late=late,
-        free=free,
-        fresh_at=fresh_at,
-        purse=purse,
-        limit=limits.limit(pool, hands.all, purse, starved=starved),
-        is_starved=starved,
-    )
-
-
 def _decide(case: Case) -> tuple[PoolDecision, Growth | None]:
-    blind = not is_fresh(case.pool.read_at, case.settings, case.now)
+    blind = not case_of.is_fresh(case.pool.read_at, case.settings, case.now)
     if blind or (case.rollups and len(case.silent) == len(case.rollups)):
         return _told(case, Reason.STALE, None), None
     growth = _growth(case)
     if growth.now > 0:
         return _told(case, growth.reason, growth, start=growth.now), growth
-    cordon, cancel, retire = _leaving(case, growth)
+    cordon, cancel, retire = leaving(case)
     reason = growth.reason
     if retire or (cordon and case.hands.staying > case.pool.max):
         reason = Reason.OVER
@@ -198,13 +127,13 @@ def _decide(case: Case) -> tuple[PoolDecision, Growth | None]:
 def _growth(case: Case) -> Growth:
     starts, staying = case.limit.starts, case.hands.staying
     found = fewest(case.pieces, case.free, case.fresh_at, starts)
-    demands = _demands(case)
+    demands = case_of.demands(case)
     most = sum(demands.values())
     more = found
     if more is None:
         tolerance = 2 * case.settings.period
         more = fewest_for_least_delay(case.pieces, case.free, case.fresh_at, starts, tolerance)
-    capped = staying + more > most and _is_shared(case)
+    capped = staying + more > most and case_of.is_shared(case)
     if capped:
         more = max(0, min(more, most - staying))
     short = found is None or case.late > 0 or (capped and found != more)
@@ -246,99 +175,6 @@ def _is_confirmed(case: Case) -> bool:
     return case.now - since >= case.pool.scale_up_delay
 
 
-def _standing(case: Case) -> int:
-    """
-    Provers that have to be there before the work is: where a start takes so long that the deadline would pass.
-
-    Enough for what comes on average and for its usual swing.
-    """
-    load = _load(case, tuple(one for one in case.rollups if _is_tight(case, one)))
-    return math.ceil(load + math.sqrt(load)) if load > 0.05 else 0
-
-
-def _load(case: Case, rollups: Sequence[Rollup]) -> float:
-    """Provers that the work keeps busy that came of late to these rollups; nothing, before a proof was measured."""
-    rates = [one.mean for (pool, _), one in case.learned.rates.items() if pool == case.pool.name]
-    arrivals = (case.learned.arrivals.get(one.name) for one in rollups if one.pools[0] == case.pool.name)
-    return sum(one.gas_per_second for one in arrivals if one is not None) / min(rates) if rates else 0.0
-
-
-def _is_tight(case: Case, rollup: Rollup) -> bool:
-    usual = (one.seconds / one.proofs for (pool, _), one in case.learned.rates.items() if pool == case.pool.name)
-    cold = case.start_up + max(usual, default=0.0) + 2 * case.settings.period
-    return cold > rollup.verify_within * (1 - case.settings.margin)
-
-
-# Rollups that share a pool
-
-
-def _is_shared(case: Case) -> bool:
-    return len(case.rollups) > 1 or case.pool.max_share_percent < 100
-
-
-def _demands(case: Case) -> dict[str, int]:
-    """Provers by rollup, each as if it were alone, up to the share that one may have."""
-    if not _is_shared(case):
-        return {one.name: case.pool.max for one in case.rollups}
-    most = shares.most_for_one(case.pool.max, case.pool.max_share_percent)
-    working = {one.prover: one.rollup for one in case.seen.jobs if one.prover}
-    found = {}
-    for rollup in case.rollups:
-        busy = [one for one in case.hands.busy if working.get(one.prover_id) == rollup.name]
-        own = [one for one in case.pieces if one.rollup == rollup.name]
-        free = [case.now + case.hands.left[one.prover_id] for one in busy]
-        more = fewest(own, free, case.fresh_at, case.pool.max)
-        found[rollup.name] = min(most, len(busy) + (len(own) if more is None else more))
-    return found
-
-
-def _shares(case: Case, provers: int, demands: Mapping[str, int]) -> dict[str, int]:
-    weights = {one.name: one.weight or case.pool.default_weight for one in case.rollups}
-    return shares.divided(provers, demands, weights)
-
-
-# Fewer
-
-
-def _leaving(case: Case, growth: Growth) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Idle provers to cordon, starting ones to take back, and busy ones to retire when the budget is spent."""
-    broke = case.purse.left < 0
-    hands = case.hands
-    if broke:
-        gone = tuple(one.prover_id for one in (*hands.coming, *hands.stuck))
-        return _names(hands.idle), gone, _names(hands.busy)
-    if case.silent or case.pool.pause_scale_down:
-        return (), (), ()
-    over = max(0, hands.staying - case.pool.max)
-    spare = max(0, hands.staying - case.floor)
-    waited = [one for one in hands.idle if over or _has_waited(case, one)]
-    idle = sorted(waited, key=lambda one: (case.learned.idle_since[one.prover_id], one.prover_id))
-    needed = fewest(case.pieces, work.free_at(hands, case.pool, case.learned, case.now, idle=False), case.now,
-                    len(hands.idle))
-    unneeded = len(hands.idle) - needed if needed is not None else 0
-    leave = idle[: max(over, min(spare, unneeded))]
-    back: Sequence[Prover] = ()
-    if not case.pieces or over:
-        late = sorted((*hands.coming, *hands.stuck), key=lambda one: (-one.started_at, one.prover_id))
-        back = late[: max(0, hands.staying + len(hands.stuck) - len(leave) - (case.pool.max if case.pieces else case.floor))]
-    return _names(leave), _names(back), ()
-
-
-def _has_waited(case: Case, prover: Prover) -> bool:
-    """Long enough without a job, and the time that is paid already is used up."""
-    if case.now - case.learned.idle_since[prover.prover_id] < case.pool.scale_down_delay:
-        return False
-    if prover.placed_at is None:
-        return True
-    age = case.now - prover.placed_at
-    paid_for = math.ceil(age / case.pool.billed_by) * case.pool.billed_by
-    return paid_for - age <= 2 * case.settings.period
-
-
-def _names(provers: Sequence[Prover]) -> tuple[str, ...]:
-    return tuple(one.prover_id for one in provers)
-
-
 # What is told
 
 
@@ -357,7 +193,7 @@ def _told(
     desired = max(0, min(pool.max, hands.staying + len(hands.stuck) + start - gone))
     wanted = growth.more if growth is not None else 0
     binds = growth is not None and growth.short and start >= case.limit.starts
-    demands = growth.demands if growth is not None and _is_shared(case) else {}
+    demands = growth.demands if growth is not None and case_of.is_shared(case) else {}
     kinds = sorted({one.kind for one in case.jobs} or pool.kinds)
     decision = PoolDecision(
         pool=pool.name,
@@ -371,12 +207,12 @@ def _told(
         bound=Bound.BUDGET if retire else case.limit.bound if binds else None,
         is_starved=case.is_starved,
         work_gas=sum(one.gas for one in case.jobs),
-        work_seconds=sum(one.seconds for one in case.pieces),
+        work_seconds=math.fsum(one.seconds for one in case.pieces),
         rate=min((work.rate(case.learned, pool, kind, case.settings.caution) for kind in kinds), default=0.0),
         next_due_at=min((one.due_at for one in case.jobs), default=None),
         spent_today=case.purse.spent,
         cost_per_hour=desired * billed(pool, 3600.0) if pool.billed_by <= 3600 else desired * pool.price_per_hour,
-        shares=_shares(case, desired, demands),
+        shares=case_of.parts(case, desired, demands),
     )
     words = telling.sentence(
         decision,

@@ -86,7 +86,6 @@ class Result:
     lost: int
     most_provers: int
     decisions: int  # looks at which something was ordered
-    most_spent_a_day: float
 
     @property
     def met(self) -> frozenset[int]:
@@ -124,7 +123,6 @@ class _Play:
     pool_of: dict[str, int] = field(default_factory=dict)
     last_seen: Observation | None = None
     cost: float = 0.0
-    costs: dict[int, float] = field(default_factory=dict)  # by day
     failed: int = 0
     lost: int = 0
     most: int = 0
@@ -139,7 +137,7 @@ class _Play:
             for _, end in machine.outages:
                 self._at(end, "capacity", None)
         self._at(0.0, "look", None)
-        happen = {
+        happen: dict[str, Callable[[Any], None]] = {
             "arrival": self._arrive,
             "look": self._look,
             "ready": self._ready,
@@ -155,17 +153,16 @@ class _Play:
             happen[what](about)
         for prover in list(self.provers.values()):
             self._leave(prover)
-        end = [self.done.get(number, math.inf) - job.at for number, job in enumerate(trace.arrivals)]
+        delays = [self.done.get(number, math.inf) - job.at for number, job in enumerate(trace.arrivals)]
         return Result(
             trace,
-            tuple(end),
+            tuple(delays),
             self.cost,
             sum(self.started.values()),
             self.failed,
             self.lost,
             self.most,
             self.decisions,
-            max(self.costs.values(), default=0.0),
         )
 
     def _at(self, when: float, what: str, about: Any) -> None:
@@ -303,7 +300,9 @@ class _Play:
     def _observation(self) -> Observation:
         """As the coordinators and the machines tell it; in a blind time, the jobs as they were seen last."""
         now, trace = self.now, self.trace
-        pools = tuple(replace(one, read_at=now, unschedulable_since=self._unplaced_since(one.name)) for one in trace.pools)
+        pools = tuple(
+            replace(one, read_at=now, unschedulable_since=self._unplaced_since(one.name)) for one in trace.pools
+        )
         if self.last_seen is not None and traces.is_within(trace.blind, now):
             return replace(self.last_seen, pools=pools)
         self.last_seen = Observation(

@@ -86,12 +86,18 @@ def remaining(job: Job | None, pool: Pool, learned: Learned, settings: Settings,
     return max(expected - elapsed, OVERTIME * elapsed)
 
 
-def free_at(found: Hands, pool: Pool, learned: Learned, now: float, *, idle: bool = True) -> list[float]:
-    """When provers take their next job: idle ones now, busy ones after theirs, coming ones when they are up."""
+def free_at(
+    found: Hands, pool: Pool, learned: Learned, now: float, *, idle: bool = True, starved: bool = False
+) -> list[float]:
+    """
+    When provers take their next job: idle ones now, busy ones after theirs, coming ones when they are up.
+
+    Where the pool is starved, nobody waits for those that have no machine.
+    """
     start_up = start_up_p95(learned, pool)
     times = [now] * len(found.idle) if idle else []
     times += [now + found.left[one.prover_id] for one in found.busy]
-    for one in found.coming:
+    for one in (one for one in found.coming if one.placed_at is not None or not starved):
         due = one.started_at + start_up
         times.append(due if due > now else now + OVERTIME * (now - one.started_at))
     return times

@@ -44,6 +44,7 @@ def job(row: Job) -> dict[str, Any]:
         "attempts": row.attempts,
         "reason": row.reason,
         "prover": row.proven_by or (lease.prover if lease is not None else None),
+        "leasedAt": lease.granted_at_ms if lease is not None else None,
         "leaseUntil": lease.until_ms if lease is not None and row.state is JobState.LEASED else None,
         "progress": lease.progress if lease is not None else "",
         "provenAt": row.proven_at_ms or None,
