@@ -62,8 +62,10 @@ def of_pool(
     fresh = {one.name for one in rollups if is_fresh(one.read_at, settings, now)}
     jobs = tuple(one for one in jobs if one.rollup in fresh)
     pieces, late = work.pieces(jobs, seen, pool, learned, settings, min([fresh_at, *free]))
-    longest = max([0.0, *(one.seconds for one in pieces), *hands.left.values()])
-    purse = limits.purse(pool, hands.all, hands.left, learned, longest, now, settings.period)
+    slower = 1.0 + max((work.swing(learned, pool, kind) for kind in pool.kinds), default=0.0)
+    left = {name: seconds * slower for name, seconds in hands.left.items()}
+    longest = max([0.0, *(one.seconds * slower for one in pieces), *left.values()])
+    purse = limits.purse(pool, hands.all, left, learned, longest, now, settings.period)
     return Case(
         seen=seen,
         pool=pool,

@@ -43,18 +43,20 @@ def purse(
     now: float,
     period: float,
 ) -> Purse:
-    """`left`: seconds that a busy prover's job still takes; `job`: seconds of a long one."""
+    """`left`: seconds that a busy prover's job may still take; `job`: seconds that one may take that is begun next."""
     spent = learned.ledgers[pool.name].spent
-    promised = math.fsum(promise(pool, one, left.get(one.prover_id, 0.0), now, period) for one in provers)
+    promised = math.fsum(promise(pool, one, left.get(one.prover_id, 0.0), job, now, period) for one in provers)
     of_one = billed(pool, start_up_p95(learned, pool) + job + 2 * period)
     budget = math.inf if pool.budget_per_day is None else pool.budget_per_day
     return Purse(spent, promised, budget - spent - promised, of_one)
 
 
-def promise(pool: Pool, prover: Prover, left: float, now: float, period: float) -> float:
-    """What a prover will cost from now until it can be let go, if that is wished at the next look."""
+def promise(pool: Pool, prover: Prover, left: float, job: float, now: float, period: float) -> float:
+    """What a prover may cost from now until it can be let go: it may take one job more before the next look."""
     age = 0.0 if prover.placed_at is None else now - prover.placed_at
-    return billed(pool, age + left + 2 * period) - billed(pool, age)
+    takes_another = prover.state is not ProverState.CORDONED and left < 2 * period
+    until = left + (job if takes_another else 0.0) + 2 * period
+    return billed(pool, age + until) - billed(pool, age)
 
 
 def stuck(pool: Pool, provers: Sequence[Prover], learned: Learned, now: float) -> list[Prover]:

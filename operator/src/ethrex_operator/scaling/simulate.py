@@ -23,7 +23,7 @@ from .traces import Arrival, Trace
 
 LOOK_EVERY: Final = 15.0
 PROOFS_KEPT: Final = 200
-GIVE_UP_AFTER: Final = 48 * 3600.0  # beyond the last arrival
+GIVE_UP_AFTER: Final = 12 * 3600.0  # beyond the last arrival
 
 
 @dataclass(frozen=True, slots=True)

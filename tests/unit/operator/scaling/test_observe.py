@@ -10,7 +10,6 @@ import pytest
 from ethrex_operator.scaling import observe
 from ethrex_operator.scaling.observation import ProverState
 from ethrex_operator.scaling.observe import Placed, Told, Unreadable
-
 from unit.rollup.coordinator import served as coordinators
 
 
