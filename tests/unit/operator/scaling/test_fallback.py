@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ethrex_operator.scaling import planner, shares
-from ethrex_operator.scaling.decision import Bound, Reason
-from ethrex_operator.scaling.observation import Observation, Pool, Prover, ProverState
+from ethrex_operator.scaling.decision import Bound, Decision, Reason
+from ethrex_operator.scaling.observation import Job, Observation, Pool, Prover, ProverState
 from ethrex_operator.scaling.settings import Settings
 
 from . import scenes
@@ -19,7 +19,7 @@ BOTH = ("gpu", "spare")
 URGENT = tuple(scenes.job(number, 120.0, due_in=330.0) for number in range(4))
 
 
-def two_pools(first: Pool, provers: tuple[Prover, ...] = (), jobs: tuple[scenes.Job, ...] = URGENT) -> planner.Decision:
+def two_pools(first: Pool, provers: tuple[Prover, ...] = (), jobs: tuple[Job, ...] = URGENT) -> Decision:
     seen = Observation(
         rollups=(scenes.rollup(pools=BOTH),), pools=(scenes.pool("spare"), first), jobs=jobs, provers=provers
     )
