@@ -45,7 +45,8 @@ async def reconcile(world: World, rollup: EthrexRollup, changes: list[Change]) -
     if known is None:
         job = next(one["metadata"]["name"] for one in children if one["kind"] == "Job")
         return await _deployment(world, rollup, deployer, job, reachable, changes)
-    return await _chain(world, rollup, wanted, workloads[1], known, reachable, changes)
+    following = await _following(world, rollup, workloads[2:], changes)
+    return await _chain(world, rollup, wanted, workloads[1], known, [reachable, *following], changes)
 
 
 def resolved(world: World, rollup: EthrexRollup) -> rollups.Wanted:
@@ -126,9 +127,10 @@ async def _chain(
     wanted: rollups.Wanted,
     sequencer: Workload,
     contracts: Contracts,
-    reachable: Condition,
+    others: list[Condition],
     changes: list[Change],
 ) -> Report:
+    reachable, *following = others
     found = await running.instance(world, rollup.namespace, sequencer)
     if await running.roll(world, rollup.namespace, found):
         changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
@@ -136,7 +138,7 @@ async def _chain(
     fields = recorded(contracts, rollup) | {
         "endpoints": {"rpc": url(sequencer.name, rollup.namespace, rollups.RPC.number)}
     }
-    parts = [conditions.yes("Deployed", "Recorded"), _reserved(world, rollup, wanted), current]
+    parts = [conditions.yes("Deployed", "Recorded"), _reserved(world, rollup, wanted), current, *following]
     if not found.ready:
         parts.append(conditions.no("Sequencing", "PodNotReady", found.reason))
         return _report(reachable, parts, fields, again=SOON_SECONDS)
@@ -147,6 +149,24 @@ async def _chain(
         parts.append(conditions.no("Sequencing", "NoAnswer", str(error)))
     holds = all(one.status == conditions.TRUE for one in parts)
     return _report(reachable, parts, fields, again=STEADY_SECONDS if holds else SOON_SECONDS)
+
+
+async def _following(
+    world: World, rollup: EthrexRollup, followers: tuple[Workload, ...], changes: list[Change]
+) -> list[Condition]:
+    """Where any is wanted: whether they all keep up. Their probes know by how much they lag."""
+    behind = []
+    for one in followers:
+        found = await running.instance(world, rollup.namespace, one)
+        if await running.roll(world, rollup.namespace, found):
+            changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
+        if not found.ready:
+            behind.append(f"{one.name}: {found.reason}")
+    if not followers:
+        return []
+    if behind:
+        return [conditions.no("Following", "PodNotReady", "; ".join(behind))]
+    return [conditions.yes("Following", "KeepUp")]
 
 
 def _report(reachable: Condition, parts: list[Condition], fields: dict[str, Any], *, again: float) -> Report:

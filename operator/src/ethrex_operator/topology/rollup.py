@@ -59,6 +59,7 @@ class Wanted:
 
 def workloads(wanted: Wanted, contracts: Contracts | None) -> tuple[Workload, ...]:
     """The deployer; and once it has said where the contracts are, the chain. Raises `Unmet`."""
+    _refuse_unserved(wanted.rollup)
     keys = _keys(wanted)
     signers = tuple(pool_signer(pool, wanted.l1).address for pool in wanted.pools if pool.spec.backend == "attested")
     if "attested" in wanted.rollup.spec.proving.policy.require and not signers:
@@ -67,7 +68,23 @@ def workloads(wanted: Wanted, contracts: Contracts | None) -> tuple[Workload, ..
         )
     planned = settlement.plan(wanted.rollup, wanted.settlement, keys.committer.address, signers)
     deployer = settlement.deployer(wanted.rollup, wanted.settlement, wanted.l1, planned)
-    return (deployer,) if contracts is None else (deployer, _sequencer(wanted, keys, planned))
+    if contracts is None:
+        return (deployer,)
+    followers = (_follower(wanted, planned, number) for number in range(wanted.rollup.spec.followers.replicas))
+    return (deployer, _sequencer(wanted, keys, planned), *followers)
+
+
+def _refuse_unserved(rollup: EthrexRollup) -> None:
+    """What the API takes and nothing here runs yet is said, and not left out in silence. Raises `Unmet`."""
+    spec = rollup.spec
+    if spec.mode != "Rollup":
+        raise Unmet("ModeNotServed", f"spec.mode {spec.mode}: the members of a data committee are not run yet")
+    if spec.bootstrap != "New":
+        raise Unmet(
+            "BootstrapNotServed", f"spec.bootstrap {spec.bootstrap}: a chain is begun anew, or goes on with its volume"
+        )
+    if spec.archive.enabled:
+        raise Unmet("ArchiveNotServed", "spec.archive.enabled: run `ethrex l2 archive-blobs --every` beside the rollup")
 
 
 def sequencer_name(rollup: EthrexRollup) -> str:
@@ -104,10 +121,6 @@ def _keys(wanted: Wanted) -> _Keys:
 def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
     rollup, spec = wanted.rollup, wanted.rollup.spec
     name = sequencer_name(rollup)
-    record: tuple[Argument, ...] = (
-        *("l2", "deploy", "--plan", FileOf(settlement.PLAN), *settlement.urls("--eth-rpc-url", wanted.l1)),
-        *("--out", InVolume(DATA, "deployment")),
-    )
     files = (
         File(settlement.PLAN, Text(planned)),
         File(GUESTS, Guests(audience(rollup), _guests(wanted))),
@@ -122,7 +135,7 @@ def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
         image=running.image(spec.image),
         lifetime=Lifetime.SERVICE,
         arguments=_sequencer_arguments(wanted, keys),
-        before=(record,),
+        before=(_record(wanted),),
         ports=(RPC, COORDINATOR, METRICS),
         files=files,
         volumes=(running.volume(DATA, spec.sequencer.storage),),
@@ -135,13 +148,58 @@ def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
     )
 
 
+def _follower(wanted: Wanted, planned: str, number: int) -> Workload:
+    rollup, spec = wanted.rollup, wanted.rollup.spec
+    asked = spec.followers
+    name = f"{rollup.name}-follower-{number}"
+    return Workload(
+        name=name,
+        role="follower",
+        account=f"{rollup.name}-follower",
+        program=Program.NODE,
+        image=running.image(spec.image),
+        lifetime=Lifetime.SERVICE,
+        arguments=(
+            *("l2", "follow", "--deployment", InVolume(DATA, f"deployment/{spec.chain_id}.json")),
+            *("--datadir", InVolume(DATA, "chain"), *l1.rpc(asked.rpc)),
+            *("--eth.rpc-url", settlement.listed(wanted.l1), "--follow.tag", _tag(wanted)),
+            *("--sequencer", UrlOf(sequencer_name(rollup), RPC.name), "--follow.max-lag", str(asked.max_lag_seconds)),
+            *running.metrics(),
+            *running.tracing(spec.tracing),
+        ),
+        before=(_record(wanted),),
+        ports=(RPC, METRICS),
+        files=(File(settlement.PLAN, Text(planned)),),
+        volumes=(running.volume(DATA, asked.storage),),
+        probes=Probes(METRICS.name),
+        resources=running.resources(asked.resources),
+        placement=running.placement(asked.placement),
+        labels=asked.placement.labels,
+        annotations=asked.placement.annotations,
+        stop_seconds=STOP_SECONDS,
+    )
+
+
+def _record(wanted: Wanted) -> tuple[Argument, ...]:
+    """Writes the chain's deployment file, where L1 is as the plan says."""
+    return (
+        *("l2", "deploy", "--plan", FileOf(settlement.PLAN), *settlement.urls("--eth-rpc-url", wanted.l1)),
+        *("--out", InVolume(DATA, "deployment")),
+    )
+
+
+def _tag(wanted: Wanted) -> str:
+    """The head of L1 that is believed. A dev chain takes nothing back."""
+    return "latest" if wanted.l1.dev else "safe"
+
+
 def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
     spec = wanted.rollup.spec
     kinds = spec.proving.policy.require
     return (
         *("l2", "sequencer", "--deployment", InVolume(DATA, f"deployment/{spec.chain_id}.json")),
         *("--datadir", InVolume(DATA, "chain"), *l1.rpc(spec.sequencer.rpc)),
-        *("--eth.rpc-url", settlement.listed(wanted.l1), "--watcher.tag", "latest" if wanted.l1.dev else "safe"),
+        *("--eth.rpc-url", settlement.listed(wanted.l1), "--watcher.tag", _tag(wanted)),
         *("--eth.max-fee-per-gas", str(spec.commit.max_fee_per_gas_wei)),
         *("--eth.max-fee-per-blob-gas", str(spec.commit.max_fee_per_blob_gas_wei)),
         *("--eth.low-balance", spec.alarms.low_balance_wei),

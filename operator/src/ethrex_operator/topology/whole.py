@@ -40,6 +40,7 @@ def resolve(manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Num
     found: list[Workload] = []
     unmet: dict[str, Unmet] = {}
     served: list[pools.Served] = []
+    reserved: dict[tuple[str, str], str] = {}  # (L1, account) -> the rollup that signs with it
     for one in (*manifest.l1_nodes, *manifest.rollups, *manifest.pools):
         try:
             match one:
@@ -47,6 +48,7 @@ def resolve(manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Num
                     found.append(l1s.workload(one))
                 case EthrexRollup():
                     wanted, known = wanted_of(manifest, one), contracts.get(one.name)
+                    _reserve(reserved, wanted)
                     found.extend(rollups.workloads(wanted, known))
                     if known is not None:
                         served.append(pools.Served(one, wanted.l1, known))
@@ -98,3 +100,12 @@ def _names(rollup: EthrexRollup, pool: ProverPool) -> bool:
         (one.ref.name, one.ref.namespace or rollup.namespace) == (pool.name, pool.namespace)
         for one in rollup.spec.proving.pools
     )
+
+
+def _reserve(reserved: dict[tuple[str, str], str], wanted: rollups.Wanted) -> None:
+    """Two that sign with one account on one L1 take each other's nonces. Raises `Unmet`."""
+    name = wanted.rollup.name
+    for account in sorted(rollups.signers(wanted)):
+        holder = reserved.setdefault((str(wanted.rollup.spec.l1), account), name)
+        if holder != name:
+            raise Unmet("SignerInUse", f"{account} signs for {holder} already: spec.keys names who else shall")

@@ -1,0 +1,153 @@
+"""What a manifest asks to run, and that a machine and a cluster run the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ethrex_node.dev import accounts
+from ethrex_operator.api import loading
+from ethrex_operator.kube import objects
+from ethrex_operator.local.library import Library
+from ethrex_operator.local.machine import Machine
+from ethrex_operator.local.ports import Ports
+from ethrex_operator.topology import dev_accounts, whole
+from ethrex_operator.topology.facts import BadResult, Contracts
+from ethrex_operator.topology.workload import Program, Text, Workload
+
+EXAMPLE = (Path(__file__).parents[4] / "examples" / "rollup.yaml").read_text()
+KNOWN = Contracts(31_337, "0xp", "0xb", "0xr", "0xverifier", None, 2, 1)
+
+
+def resolved(text: str, *, known: bool = True) -> whole.Whole:
+    manifest = loading.parse(text, "rollup.yaml")
+    contracts = {rollup.name: KNOWN for rollup in manifest.rollups} if known else {}
+    return whole.resolve(manifest, contracts, lambda pool: tuple(range(pool.spec.replicas or 0)))
+
+
+def by_name(found: whole.Whole) -> dict[str, Workload]:
+    return {one.name: one for one in found.workloads}
+
+
+def plan_of(workload: Workload) -> dict[str, Any]:
+    content = next(file.content for file in workload.files if file.name == "plan.json")
+    assert isinstance(content, Text)
+    plan: dict[str, Any] = json.loads(content.content)
+    return plan
+
+
+def test_the_deployer_comes_before_what_needs_its_addresses() -> None:
+    before, after = resolved(EXAMPLE, known=False), resolved(EXAMPLE)
+
+    assert list(by_name(before)) == ["l1", "rollup-deployer"]
+    assert not before.complete
+    assert list(by_name(after)) == ["l1", "rollup-deployer", "rollup-sequencer", "provers-0"]
+    assert after.complete
+
+
+def test_the_plan_names_who_signs() -> None:
+    plan = plan_of(by_name(resolved(EXAMPLE))["rollup-deployer"])
+
+    assert plan["owner"] == dev_accounts.ADDRESSES[0]
+    assert plan["chains"][0]["committers"] == [dev_accounts.ADDRESSES[1]]
+    assert plan["chains"][0]["proofs"]["attestedSigners"] == [dev_accounts.ADDRESSES[3]]
+
+
+def test_addresses_follow_from_namespace_and_name() -> None:
+    other = EXAMPLE.replace("name: rollup\n", "name: second\n")
+    salts = [
+        plan_of(by_name(resolved(text))[f"{name}-deployer"])["salt"]
+        for text, name in ((EXAMPLE, "rollup"), (other, "second"))
+    ]
+
+    assert salts[0] != salts[1]
+    assert salts[0] == plan_of(by_name(resolved(EXAMPLE))["rollup-deployer"])["salt"]
+
+
+def test_followers_follow_the_sequencer() -> None:
+    text = EXAMPLE.replace("  batching:\n", "  followers: {replicas: 2}\n  batching:\n")
+
+    assert {"rollup-follower-0", "rollup-follower-1"} <= set(by_name(resolved(text)))
+
+
+@pytest.mark.parametrize(
+    ("change", "by", "reason"),
+    [
+        ("      name: l1\n", "      name: nowhere\n", "L1NotFound"),
+        ("          name: provers\n", "          name: nobody\n", "PoolNotFound"),
+        ("  chainId: 65536999\n", "  chainId: 65536999\n  mode: Validium\n", "ModeNotServed"),
+        ("  chainId: 65536999\n", "  chainId: 65536999\n  archive: {enabled: true}\n", "ArchiveNotServed"),
+        ("    ref:\n      name: l1\n", "    urls: [http://l1]\n", "KeyMissing"),
+        ("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: none}\n", "SettlementNotFound"),
+    ],
+)
+def test_what_cannot_run_is_said_with_its_reason(change: str, by: str, reason: str) -> None:
+    assert change in EXAMPLE
+    found = resolved(EXAMPLE.replace(change, by, 1))
+
+    assert found.unmet["EthrexRollup/rollup"].reason == reason
+    assert not found.complete
+
+
+def test_two_rollups_do_not_sign_with_one_account() -> None:
+    documents = EXAMPLE.split("---\n")
+    second = documents[1].replace("name: rollup\n", "name: second\n").replace("65536999", "7")
+    found = resolved("---\n".join([*documents, second]))
+
+    assert found.unmet["EthrexRollup/second"].reason == "SignerInUse"
+    assert "EthrexRollup/rollup" not in found.unmet
+
+
+def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path) -> None:
+    """Commands differ in nothing but where things are, files in nothing but how guests are known."""
+    found = resolved(EXAMPLE.replace("  batching:\n", "  followers: {replicas: 1}\n  batching:\n"))
+    ports = Ports(tmp_path / "ports.json", keep=False)
+    for one in found.workloads:
+        for port in one.ports:
+            ports.settle(one.name, port.name, port.number, running=True)
+    machine = Machine(tmp_path, ports, Library(), keep=False)
+    numbers = {(one.name, port.name): port.number for one in found.workloads for port in one.ports}
+    cluster = objects.Cluster(
+        "default", "https://issuer", {Program.NODE: "node:1", Program.PROVER: "prover:1"}, numbers
+    )
+    owner = objects.Owner("EthrexRollup", "rollup", "default", "uid")
+
+    for one in found.workloads:
+        here = machine.render(one)
+        children = objects.children(one, owner, cluster)
+        pod = next(child["spec"]["template"]["spec"] for child in children if child["kind"] in ("StatefulSet", "Job"))
+        there = pod["containers"][0]
+
+        assert there["command"] == [here.program]
+        assert options(there["args"]) == options(here.arguments), one.name
+        assert len(pod.get("initContainers", ())) == len(here.before)
+        mounted = {
+            item["path"]
+            for volume in pod["volumes"]
+            if volume["name"] == "files"
+            for source in volume["projected"]["sources"]
+            for item in (
+                source.get("configMap") or source.get("secret") or {"items": [source.get("serviceAccountToken")]}
+            )["items"]
+        }
+        assert mounted == {path.name for path in here.files}
+        assert ("readinessProbe" in there) == (one.probes is not None)
+
+
+def options(arguments: Any) -> list[str]:
+    """The names of options, but those by which a coordinator knows its guests."""
+    admission = ("tokens", "issuer", "audience", "subjects", "jwks", "jwks-ca", "jwks-token")
+    known = {f"--proof-coordinator.{name}" for name in admission}
+    return [one for one in arguments if one.startswith("--") and one not in known]
+
+
+def test_a_result_of_another_chain_is_no_result() -> None:
+    with pytest.raises(BadResult, match="chain 7"):
+        Contracts.read(b'{"chains": [{"chainId": 8}]}', 7)
+
+
+def test_the_dev_accounts_are_those_of_the_node() -> None:
+    assert [f"0x{one.address.hex()}" for one in accounts.derive()] == list(dev_accounts.ADDRESSES)
