@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import orjson
 import yaml
 from pydantic import ValidationError
 
@@ -96,7 +97,8 @@ def read(document: dict[str, Any]) -> Resource:
         known = ", ".join([*KINDS, *PLAIN])
         raise ManifestInvalid([f"{document.get('apiVersion')} {kind} is not known here; known: {known}"])
     try:
-        return KINDS[kind].model_validate(document)
+        # as JSON, which knows no tuples: so that a list is one, and "7" is no number
+        return KINDS[kind].model_validate_json(orjson.dumps(document), strict=True)
     except ValidationError as error:
         metadata = document.get("metadata")
         name = metadata.get("name", "?") if isinstance(metadata, dict) else "?"

@@ -42,7 +42,7 @@ class Scaling(Model):
     warm_floor: Annotated[int, Field(ge=0, le=1000)] = 0
     """So many stay while a rollup is attached, whether there is work or not."""
     scale_up_delay_seconds: Seconds = 0
-    scale_down_delay_seconds: Seconds = 300
+    scale_down_delay_seconds: Seconds = 0
     pause_scale_up: bool = False
     pause_scale_down: bool = False
 

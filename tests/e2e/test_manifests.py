@@ -1,0 +1,41 @@
+"""The API server takes, refuses and fills in what the models do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from unit.operator.api.manifests import REFUSED, TAKEN, Case
+
+from e2e.whole_cluster import Cluster, KubectlFailed
+from ethrex_operator.api import loading
+
+
+def asked(cluster: Cluster, case: Case) -> dict[str, Any]:
+    """What the API server would store."""
+    given = json.dumps(case.manifest())
+    found: dict[str, Any] = json.loads(
+        cluster.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", given=given)
+    )
+    return found
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("case", TAKEN, ids=lambda case: case.name)
+def test_what_the_models_take_is_taken_and_filled_in_alike(cluster: Cluster, case: Case) -> None:
+    stored = asked(cluster, case)
+
+    assert (
+        stored["spec"]
+        == loading.read(case.manifest()).model_dump(mode="json", by_alias=True, exclude_none=True)["spec"]
+    )
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
+def test_what_the_models_refuse_is_refused_at_the_same_field(cluster: Cluster, case: Case) -> None:
+    with pytest.raises(KubectlFailed) as refused:
+        asked(cluster, case)
+
+    assert case.refused in str(refused.value)
