@@ -11,8 +11,8 @@ from typing import Final
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
+from . import accelerators, running
 from . import rollup as rollups
-from . import running
 from .errors import Unmet
 from .facts import L1, Contracts
 from .workload import (
@@ -99,4 +99,4 @@ def _token(served: Served, pool: ProverPool) -> IdentityToken:
 
 
 def _placement(pool: ProverPool) -> Placement:
-    return running.placement(pool.spec.placement)
+    return accelerators.placed(pool.spec.accelerator, running.placement(pool.spec.placement))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..api import running as api
 from ..api.base import size_bytes
 from .workload import Argument, Image, OwnAddress, OwnPort, Placement, Port, Reach, Resources, Toleration, Volume
@@ -18,7 +16,7 @@ def resources(asked: api.Resources) -> Resources:
     return Resources(dict(asked.requests), dict(asked.limits))
 
 
-def placement(asked: api.Placement, extended: Mapping[str, int] | None = None) -> Placement:
+def placement(asked: api.Placement) -> Placement:
     tolerations = tuple(
         Toleration(one.key, one.operator, one.value, one.effect, one.toleration_seconds) for one in asked.tolerations
     )
@@ -29,7 +27,6 @@ def placement(asked: api.Placement, extended: Mapping[str, int] | None = None) -
         topology_spread=asked.topology_spread_constraints,
         priority_class=asked.priority_class_name,
         runtime_class=asked.runtime_class_name,
-        extended_resources=dict(extended or {}),
     )
 
 
