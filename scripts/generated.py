@@ -20,6 +20,7 @@ from ethrex_node.node import reference as methods
 from ethrex_node.rollup import settings as rollup
 from ethrex_node.rollup.follower import settings as follower
 from ethrex_operator.api import crd
+from ethrex_operator.api import reference as api
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -34,6 +35,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
         for folder in ("crds", "charts/ethrex-operator/crds")
         for name, definition in crd.every().items()
     },
+    "docs/reference/api.md": api.page,
     "docs/reference/cli.md": reference.page,
     "docs/reference/l2.md": lambda: reference.page_of(rollup.HEAD, rollup.TABLE.options),
     "docs/reference/l2-follow.md": lambda: reference.page_of(follower.HEAD, follower.TABLE.options),
