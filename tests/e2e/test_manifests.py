@@ -39,3 +39,13 @@ def test_what_the_models_refuse_is_refused_at_the_same_field(cluster: Cluster, c
         asked(cluster, case)
 
     assert case.refused in str(refused.value)
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("name", ["a.b", "a" * 41])
+def test_a_name_that_children_could_not_bear_is_refused_by_both(cluster: Cluster, name: str) -> None:
+    given = Case("pool", ()).manifest(name)
+    with pytest.raises(loading.ManifestInvalid, match=r"metadata\.name"):
+        loading.read(given)
+    with pytest.raises(KubectlFailed, match=r"metadata\.name: lower case letters"):
+        cluster.kubectl("create", "--dry-run=server", "-f", "-", given=json.dumps(given))

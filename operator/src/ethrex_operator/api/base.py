@@ -15,6 +15,7 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+NAME_CHARACTERS: Final = 40  # of an object's: what it is lengthened by for its children has to fit in 63
 QUANTITY_PATTERN: Final = r"^[1-9][0-9]{0,14}(\.[0-9]{1,3})?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 FACTORS: Final = {
     "": 1,
@@ -28,7 +29,7 @@ FACTORS: Final = {
     "Ti": 1 << 40,
 }
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=40)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=NAME_CHARACTERS)]
 Text = Annotated[str, Field(max_length=1024)]
 Key = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from . import KINDS
-from .base import GROUP, VERSION, Model, Resource
+from .base import GROUP, NAME_CHARACTERS, NAME_PATTERN, VERSION, Model, Resource
 from .status import OF as STATUS
 
 Schema = dict[str, Any]
@@ -22,6 +22,10 @@ KEPT: Final = (
     "type", "description", "default", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems",
     "maxItems", "minProperties", "maxProperties", "required", "format",
 )  # fmt: skip
+NAMED: Final = {
+    "rule": f"self.metadata.name.matches('{NAME_PATTERN}') && size(self.metadata.name) <= {NAME_CHARACTERS}",
+    "message": f"metadata.name: lower case letters, digits and '-', up to {NAME_CHARACTERS}: names of services are made of it",
+}
 MODEL: Final = "x-model"  # marks a schema that is a model's, while it is worked on
 MOST_BYTES: Final = 200 << 10
 
@@ -125,6 +129,7 @@ def _whole(kind: type[Resource]) -> Schema:
         "type": "object",
         "description": (kind.__doc__ or "").strip(),
         "required": ["spec"],
+        "x-kubernetes-validations": [NAMED],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
