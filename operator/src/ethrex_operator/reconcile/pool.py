@@ -9,6 +9,7 @@ from ..api.rollup import EthrexRollup
 from ..kube import conditions, kinds, objects
 from ..kube.children import Change
 from ..kube.client import Object
+from ..kube.conditions import Condition
 from ..kube.objects.naming import OWNER, OWNER_KIND, ROLE
 from ..topology import pool as pools
 from ..topology.pool import Served
@@ -19,6 +20,7 @@ from .world import Key, World, cluster_for, owner_of
 
 SOON_SECONDS: Final = 1.0
 STEADY_SECONDS: Final = 30.0
+UNPLANNED: Final = "PlannerNotServed"
 
 
 async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Report:
@@ -37,15 +39,16 @@ async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Re
     here = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
     ready = [pod for pod in here if _is_ready(pod)]
     capacity = _capacity(here, len(ready), wanted)
-    active = (
-        conditions.yes("ScalingActive", pool.spec.scaling.mode)
-        if served
-        else conditions.no("ScalingActive", "NoRollup", "no rollup with contracts names this pool")
-    )
-    holds = capacity.status == active.status == conditions.TRUE
+    active = _active(pool, served)
+    is_planned = active.reason == UNPLANNED
+    holds = capacity.status == conditions.TRUE and (is_planned or active.status == conditions.TRUE)
     return Report(
-        parts=(capacity, active),
-        more=(conditions.yes("WithinBudget", "NotCounted"), conditions.yes("AttestationValid", "NotNeeded")),
+        parts=(capacity,) if is_planned else (capacity, active),
+        more=(
+            *((active,) if is_planned else ()),
+            conditions.unknown("WithinBudget", "NotCounted"),
+            conditions.unknown("AttestationValid", "NotAsked"),
+        ),
         fields={
             "replicas": len(here),
             "readyReplicas": len(ready),
@@ -86,7 +89,17 @@ async def _retry_failed(world: World, pool: ProverPool, changes: list[Change]) -
             changes.append(Change("ProverEnded", f"{metadata['name']}: {ended[-1].get('reason', ended[-1]['type'])}"))
 
 
-def _capacity(here: list[Object], ready: int, wanted: int) -> conditions.Condition:
+def _active(pool: ProverPool, served: tuple[Served, ...]) -> Condition:
+    if not served:
+        return conditions.no("ScalingActive", "NoRollup", "no rollup with contracts names this pool")
+    if pool.spec.replicas is None:
+        return conditions.no(
+            "ScalingActive", UNPLANNED, "the floor runs: work, deadlines and budget are not looked at yet"
+        )
+    return conditions.yes("ScalingActive", pool.spec.scaling.mode)
+
+
+def _capacity(here: list[Object], ready: int, wanted: int) -> Condition:
     if ready >= wanted:
         return conditions.yes("CapacityAvailable", "AllRun")
     waits = next((running.why(pod) for pod in here if not _is_ready(pod)), "no pod yet")
