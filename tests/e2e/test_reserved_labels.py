@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from unit.operator.chart import rendering
+import yaml
 
+from e2e import installed
 from e2e.whole_cluster import Cluster, KubectlFailed
 
 TENANT = "tenant"
-CONTROLLER = f"system:serviceaccount:{rendering.NAMESPACE}:release"
+CONTROLLER = f"system:serviceaccount:{installed.NAMESPACE}:{installed.RELEASE}"
 ROLE = {"ethrex.dev/role": "prover"}
 NAME = {"app.kubernetes.io/name": "ethrex-operator"}
 PLAIN = {"app.kubernetes.io/name": "shop"}
@@ -61,20 +62,16 @@ MAKERS = (pod, deployment, job, cron_job, replication_controller)
 
 
 @pytest.fixture(scope="module")
-def policies(cluster: Cluster) -> Iterator[None]:
-    """The chart's, at work: the API server takes up a new policy after a moment."""
-    objects = [one for one in rendering.render() if one["kind"].startswith("ValidatingAdmissionPolicy")]
+def policies(cluster: Cluster, operator: str) -> Iterator[None]:
+    """The installed chart's, at work: the API server takes up a new policy after a moment."""
     probe = f"probe-{uuid.uuid4().hex[:6]}"
     cluster.kubectl("create", "namespace", probe)
     cluster.kubectl(
         "create", "clusterrolebinding", probe, "--clusterrole=admin", f"--user={TENANT}", f"--user={CONTROLLER}"
     )
-    cluster.apply(*objects)
     for make in MAKERS:
         cluster.wait_for("policy at work", lambda make=make: refusal(cluster, probe, make(ROLE)))  # type: ignore[misc]
     yield
-    for one in objects:
-        cluster.kubectl("delete", one["kind"], one["metadata"]["name"])
     cluster.kubectl("delete", "clusterrolebinding", probe)
     cluster.kubectl("delete", "namespace", probe, "--wait=false")
 
@@ -83,7 +80,7 @@ def refusal(cluster: Cluster, namespace: str, made: dict[str, Any], by: str = TE
     """What a policy says against it; None where it is taken."""
     try:
         cluster.kubectl(
-            "-n", namespace, "create", "--dry-run=server", f"--as={by}", "-f", "-", given=rendering.dump(made)
+            "-n", namespace, "create", "--dry-run=server", f"--as={by}", "-f", "-", given=yaml.safe_dump(made)
         )
     except KubectlFailed as error:
         if "ValidatingAdmissionPolicy" not in str(error):

@@ -38,10 +38,6 @@ def render(*values: str) -> list[Object]:
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
-def dump(made: Object) -> str:
-    return str(yaml.safe_dump(made))
-
-
 def one(objects: list[Object], kind: str, name: str = "release") -> Object:
     (found,) = (each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name)
     return found
