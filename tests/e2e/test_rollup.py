@@ -6,101 +6,27 @@ One rollup for all of these tests, in the order in which they stand: starting on
 
 from __future__ import annotations
 
-import json
-import urllib.request
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from e2e import rollups
+from e2e.rollups import EXAMPLE, Rollup
 from e2e.whole_cluster import Cluster, KubectlFailed
-from ethrex_operator.chain import figures
-from ethrex_operator.ctl import dev_funds
 from ethrex_operator.kube.objects import naming
 from ethrex_operator.topology import dev_accounts
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "rollup.yaml"
-CHAIN_ID = 65_536_999
-KINDS = ("ethrexl1node/l1", "ethrexrollup/rollup", "proverpool/provers")
 ETHER = 10**18
-
-
-@dataclass(frozen=True, slots=True)
-class Rollup:
-    cluster: Cluster
-    namespace: str
-
-    def kubectl(self, *words: str, given: str | None = None) -> str:
-        return self.cluster.kubectl("-n", self.namespace, *words, given=given)
-
-    def get(self, what: str) -> dict[str, Any]:
-        kind, _, name = what.partition("/")
-        return self.cluster.get(kind, name, self.namespace)
-
-    def is_there(self, what: str) -> bool:
-        try:
-            self.get(what)
-        except KubectlFailed:
-            return False
-        return True
-
-    def names(self, kind: str) -> list[str]:
-        return self.kubectl("get", kind, "-o", "name").split()
-
-    def condition(self, what: str, type: str) -> tuple[str, str]:
-        found = self.get(what).get("status", {}).get("conditions", [])
-        return next(((one["status"], one["reason"]) for one in found if one["type"] == type), ("", ""))
-
-    def is_ready(self) -> bool:
-        return all(self.condition(what, "Ready")[0] == "True" for what in KINDS)
-
-    def wait(self, what: str, holds: Any) -> Any:
-        return self.cluster.wait_for(what, holds, self.namespace)
-
-    def ask(self, service: str, port: int, method: str, *params: Any) -> Any:
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        with self.cluster.forward(f"service/{service}", port, self.namespace) as address:
-            request = urllib.request.Request(f"http://{address}", body, {"Content-Type": "application/json"})
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return json.load(answer)["result"]
-
-    def figures(self) -> figures.Rollup:
-        with (
-            self.cluster.forward("service/rollup-sequencer", 9090, self.namespace) as address,
-            urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer,
-        ):
-            return figures.read(answer.read())
-
-    def events(self, reason: str) -> list[str]:
-        found = json.loads(self.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
-        return [one["note"] for one in found if one["reason"] == reason]
 
 
 @pytest.fixture(scope="module")
 def rollup(cluster: Cluster, operator: str) -> Iterator[Rollup]:
-    """Ready, as the example asks for it, where restricted pod security is enforced."""
-    name = f"rollup-{uuid.uuid4().hex[:6]}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    made = Rollup(cluster, name)
-    made.kubectl("apply", "-f", str(EXAMPLE))
-    made.wait("rollup ready", made.is_ready)
-    yield made
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    with rollups.applied(cluster) as found:
+        yield found
 
 
 def test_a_deposit_arrives_and_its_batch_is_verified(rollup: Rollup) -> None:
-    account = dev_accounts.ADDRESSES[5]
-    bridge = rollup.get("ethrexrollup/rollup")["status"]["contracts"]["bridge"]
-    data = f"{dev_funds.DEPOSIT}{CHAIN_ID:064x}{account[2:]:0>64}"
-
-    rollup.ask("l1", 8545, "eth_sendTransaction", {"from": account, "to": bridge, "value": hex(ETHER), "data": data})
-    balance = rollup.wait(
-        "deposit arrived", lambda: int(rollup.ask("rollup-sequencer", 1729, "eth_getBalance", account, "latest"), 16)
-    )
+    balance = rollup.deposit(dev_accounts.ADDRESSES[5], ETHER)
     rollup.wait("batch verified", lambda: rollup.figures().batches.verified > 0)
 
     assert balance == ETHER

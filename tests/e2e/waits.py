@@ -33,6 +33,9 @@ SECONDS: Final = {
     "children gone": 90.0,
     "new leader": 60.0,
     "policy at work": 30.0,
+    "provers come": 90.0,
+    "backlog proven": 180.0,
+    "provers go": 90.0,
 }
 PAUSE_SECONDS: Final = 0.1
 

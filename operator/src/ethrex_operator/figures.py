@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -11,7 +11,9 @@ from .kube.children import Children
 from .kube.client import Kube
 from .kube.lease import Leadership
 from .kube.queue import Queue
+from .reconcile.scaling_state import Scaling
 from .reconcile.world import Store
+from .scaling.decision import PoolDecision
 
 PREFIX: Final = "ethrex_operator_"
 
@@ -27,6 +29,23 @@ def of_work(queue: Queue[Any], store: Store, children: Children) -> Iterator[Met
     yield CounterMetricFamily(PREFIX + "reconcile_seconds", "Time spent in them", queue.counts.seconds)
     yield GaugeMetricFamily(PREFIX + "resources", "Resources that are watched", len(store.bodies))
     yield GaugeMetricFamily(PREFIX + "children", "Objects that were made for them", len(children))
+
+
+def of_scaling(scaling: Scaling) -> Iterator[Metric]:
+    """What the planner decided last, also of pools that somebody else scales."""
+    figures: Mapping[str, tuple[str, Callable[[PoolDecision], float]]] = {
+        "desired_provers": ("Provers that the planner wants", lambda one: one.desired),
+        "work_gas": ("Gas of the jobs that wait", lambda one: one.work_gas),
+        "work_seconds": ("Time that one prover would take for them", lambda one: one.work_seconds),
+        "gas_per_second": ("Rate that provers are reckoned with", lambda one: one.rate),
+        "spent_today": ("Cost of the day so far (UTC), in the unit of pricePerHour", lambda one: one.spent_today),
+        "starved": ("1 where provers that were asked for do not come up", lambda one: one.is_starved),
+    }
+    for name, (help, read) in figures.items():
+        family = GaugeMetricFamily(f"{PREFIX}pool_{name}", help, labels=["pool"])
+        for pool, one in scaling.decisions.items():
+            family.add_metric([pool], float(read(one)))
+        yield family
 
 
 def _counters(name: str, help: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:

@@ -31,8 +31,10 @@ from .kube.children import Children
 from .kube.client import Kube
 from .kube.errors import KubeError
 from .kube.lease import Leadership, LeaseLost, Name
-from .kube.queue import Queue
-from .reconcile import dependents, steps
+from .kube.queue import Again, Queue
+from .kube.tokens import Tokens
+from .reconcile import dependents, scaling, steps
+from .reconcile.scaling_state import Scaling
 from .reconcile.world import Key, Store, World
 from .topology.workload import Program
 
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 
 LEASE: Final = "ethrex-operator"
 PARALLEL: Final = 8
+SETTLE_SECONDS: Final = 2.0  # so many changes that come together are one look of the planner
 IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -47,6 +50,7 @@ IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccoun
 class Settings:
     kubeconfig: Path | None
     own_namespace: str
+    account: str  # the service account that coordinators know it by
     watched: str | None  # one namespace, or all of them
     metrics_port: int
     metrics_addr: str
@@ -63,9 +67,10 @@ class Operator:
         self.children = Children(kube, settings.watched, self._child_changed)
         self.world = World(
             *(kube, self.children, self.store, session, issuer),
-            *(settings.own_namespace, settings.identity, settings.images),
+            *(settings.own_namespace, settings.account, settings.watched, settings.identity, settings.images),
+            *(Tokens(kube, Name(settings.own_namespace, settings.account)), Scaling()),
         )
-        self.queue: Queue[Key] = Queue(lambda key: steps.reconcile(self.world, key), parallel=PARALLEL)
+        self.queue: Queue[Key] = Queue(self._run, parallel=PARALLEL)
 
     async def lead(self) -> None:
         """Until cancelled, or until a part of it cannot go on."""
@@ -73,6 +78,7 @@ class Operator:
             group.create_task(self.children.watch())
             group.create_task(self._watch_resources())
             await self.children.ready.wait()
+            self.queue.add(scaling.PLANNER)
             group.create_task(self.queue.work())
 
     def event(self, kind: str, type: str | None, body: dict[str, Any]) -> None:
@@ -90,6 +96,13 @@ class Operator:
         if type == "DELETED" or before is None or _matters_to_others(before, body):
             for other in dependents.of(self.store, key, body):
                 self.queue.add(other)
+            if kind in scaling.CONCERNS:
+                self.queue.add(scaling.PLANNER, seconds=SETTLE_SECONDS)
+
+    async def _run(self, key: Key) -> Again:
+        if key == scaling.PLANNER:
+            return await scaling.look(self.world, self.queue.add)
+        return await steps.reconcile(self.world, key)
 
     def _child_changed(self, kind: str, namespace: str, name: str) -> None:
         key = Key(kind, namespace, name)
@@ -142,6 +155,7 @@ async def run(settings: Settings) -> None:
         issuer = (await kube.request("GET", "/.well-known/openid-configuration"))["issuer"]
         operator = Operator(settings, kube, session, issuer)
         serving.sources.append(lambda: figures.of_work(operator.queue, operator.store, operator.children))
+        serving.sources.append(lambda: figures.of_scaling(operator.world.scaling))
         print(f"leading    {settings.identity}", flush=True)
         try:
             await _until(stop, _led(operator, leadership))
@@ -220,6 +234,13 @@ def operator() -> None:
     "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="default: the pod's own access"
 )
 @click.option("--own-namespace", default=None, help="where its lease is (default: the pod's)")
+@click.option(
+    "--service-account",
+    "account",
+    default="ethrex-operator",
+    show_default=True,
+    help="its own: coordinators know it by that",
+)
 @click.option("--namespace", "watched", default=None, help="watch only this one (default: all)")
 @click.option(
     "--metrics-port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="also of the probes"

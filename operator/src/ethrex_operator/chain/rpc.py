@@ -35,9 +35,13 @@ async def number(session: aiohttp.ClientSession, url: str, method: str, *params:
         raise errors.Refused(f"{url}: {method}: {found!r:.80} is not a quantity") from error
 
 
-async def fetch(session: aiohttp.ClientSession, url: str, verb: str = "GET", body: bytes | None = None) -> bytes:
+async def fetch(
+    session: aiohttp.ClientSession, url: str, verb: str = "GET", body: bytes | None = None, token: str | None = None
+) -> bytes:
     """The body of an answer with status 200. Raises `ChainError`."""
     headers = {"Content-Type": "application/json"} if body is not None else {}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     try:
         async with session.request(verb, url, data=body, headers=headers, timeout=timeout) as response:

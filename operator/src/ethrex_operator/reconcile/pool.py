@@ -1,70 +1,105 @@
-"""`ProverPool`: as many provers as shall be, one Job each."""
+"""
+`ProverPool`: as many provers as shall be, one Job each.
+
+How many, the spec says or the planner. Who has to go is marked, cordoned at every coordinator that it works for, and deleted
+once none of them knows it to have a job: so no lease ends with a pod.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
+from ..chain.errors import ChainError
 from ..kube import conditions, kinds, objects
 from ..kube.children import Change
 from ..kube.client import Object
 from ..kube.conditions import Condition
 from ..kube.objects.naming import OWNER, OWNER_KIND, ROLE
+from ..scaling.decision import Bound, PoolDecision, Reason
 from ..topology import pool as pools
 from ..topology.pool import Served
-from . import attachment, running
+from . import attachment, coordinators, provers, running, scaling
 from . import rollup as rollups
+from .provers import Member
 from .report import Report
 from .world import Key, World, cluster_for, owner_of
 
+log = logging.getLogger(__name__)
+
 SOON_SECONDS: Final = 1.0
 STEADY_SECONDS: Final = 30.0
-UNPLANNED: Final = "PlannerNotServed"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many provers shall be, and who goes first where they are fewer than now."""
+
+    desired: int
+    named: frozenset[str]
+    active: Condition
+    decision: PoolDecision | None = None
 
 
 async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Report:
     """Raises `Unmet`, `KubeError`, `NameTaken`."""
     served = _served(world, pool)
-    wanted = desired(pool) if served else 0
-    workloads = pools.workloads(pool, served, tuple(range(wanted)))
+    owner, labels = owner_of(pool), {OWNER_KIND: pool.kind, OWNER: pool.name, ROLE: "prover"}
+    jobs, _ = await world.kube.list(kinds.JOB, pool.namespace, labels)
+    pods, _ = await world.kube.list(kinds.POD, pool.namespace, labels)
+    found = provers.members(pool, jobs, pods)
+    asked = _asked(world, pool, served, found)
+    leaving = await _leaving(world, served, found, asked, changes)
+    gone = await _gone(world, pool, served, leaving)
+    stay = [one for one in provers.staying(found) if one.job not in leaving]
+    fresh = provers.free_numbers(found, asked.desired - len(stay)) if served else []
+    numbers = (*(one.number for one in stay), *(one.number for one in leaving.values() if one not in gone), *fresh)
+    workloads = pools.workloads(pool, served, numbers)
     cluster = cluster_for(world, pool.namespace, workloads)
-    owner = owner_of(pool)
-    children = [each for one in workloads for each in objects.children(one, owner, cluster)]
-    changes += await world.children.ensure(owner, children)
-    pods, _ = await world.kube.list(
-        kinds.POD, pool.namespace, {OWNER_KIND: pool.kind, OWNER: pool.name, ROLE: "prover"}
-    )
-    await _retry_failed(world, pool, changes)
+    rendered = [each for one in workloads for each in objects.children(one, owner, cluster)]
+    changes += await world.children.ensure(owner, _marked(rendered, leaving))
+    await _forget_ended(world, pool, found, changes)
     here = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
-    ready = [pod for pod in here if _is_ready(pod)]
-    capacity = _capacity(here, len(ready), wanted)
-    active = _active(pool, served)
-    is_planned = active.reason == UNPLANNED
-    holds = capacity.status == conditions.TRUE and (is_planned or active.status == conditions.TRUE)
+    ready = sum(_is_ready(pod) for pod in here)
+    capacity = _capacity(here, ready, asked)
+    settled = not leaving and not fresh and capacity.status == conditions.TRUE
     return Report(
-        parts=(capacity,) if is_planned else (capacity, active),
-        more=(
-            *((active,) if is_planned else ()),
-            conditions.unknown("WithinBudget", "NotCounted"),
-            conditions.unknown("AttestationValid", "NotAsked"),
-        ),
+        parts=(capacity, asked.active),
+        more=(_budget(pool, asked.decision), conditions.unknown("AttestationValid", "NotAsked")),
         fields={
             "replicas": len(here),
-            "readyReplicas": len(ready),
-            "desiredReplicas": wanted,
-            "selector": f"{OWNER_KIND}={pool.kind},{OWNER}={pool.name},{ROLE}=prover",
+            "readyReplicas": ready,
+            "desiredReplicas": asked.desired,
+            "selector": ",".join(f"{name}={value}" for name, value in labels.items()),
         },
-        again=STEADY_SECONDS if holds else SOON_SECONDS,
+        again=STEADY_SECONDS if settled else SOON_SECONDS,
     )
 
 
-def desired(pool: ProverPool) -> int:
-    """Of a pool that somebody else scales, what was written; of one that is planned, its floor."""
+# How many
+
+
+def _asked(world: World, pool: ProverPool, served: tuple[Served, ...], found: tuple[Member, ...]) -> Asked:
     spec = pool.spec
+    if not served:
+        nobody = conditions.no("ScalingActive", "NoRollup", "no rollup with contracts names this pool")
+        return Asked(0, frozenset(), nobody)
+    decision, words = scaling.decided(world, pool)
     if spec.replicas is not None:
-        return spec.replicas
-    return min(spec.scaling.max, max(spec.scaling.min, spec.scaling.warm_floor, 1))
+        return Asked(spec.replicas, frozenset(), conditions.yes("ScalingActive", spec.scaling.mode), decision)
+    if decision is None:
+        stay = len(provers.staying(found))
+        floor = min(spec.scaling.max, max(spec.scaling.min, spec.scaling.warm_floor, stay))
+        reason = "CheckpointDamaged" if words else "NotLookedYet"
+        return Asked(floor, frozenset(), conditions.no("ScalingActive", reason, words))
+    named = frozenset((*decision.cordon, *decision.cancel, *decision.retire))
+    say = conditions.no if decision.reason is Reason.STALE else conditions.yes
+    return Asked(decision.desired, named, say("ScalingActive", decision.reason.value, words), decision)
 
 
 def _served(world: World, pool: ProverPool) -> tuple[Served, ...]:
@@ -78,32 +113,83 @@ def _served(world: World, pool: ProverPool) -> tuple[Served, ...]:
     return tuple(sorted(found, key=lambda one: (one.rollup.namespace, one.rollup.name)))
 
 
-async def _retry_failed(world: World, pool: ProverPool, changes: list[Change]) -> None:
-    """A Job that has given up is made anew by the next look."""
-    jobs, _ = await world.kube.list(kinds.JOB, pool.namespace, {OWNER_KIND: pool.kind, OWNER: pool.name})
-    for job in jobs:
-        ended = [one for one in job.get("status", {}).get("conditions", ()) if one["status"] == "True"]
-        if any(one["type"] in ("Failed", "Complete") for one in ended):
-            metadata = job["metadata"]
-            await world.kube.delete(kinds.JOB, pool.namespace, metadata["name"], uid=metadata["uid"])
-            changes.append(Change("ProverEnded", f"{metadata['name']}: {ended[-1].get('reason', ended[-1]['type'])}"))
+# Who goes
 
 
-def _active(pool: ProverPool, served: tuple[Served, ...]) -> Condition:
-    if not served:
-        return conditions.no("ScalingActive", "NoRollup", "no rollup with contracts names this pool")
-    if pool.spec.replicas is None:
-        return conditions.no(
-            "ScalingActive", UNPLANNED, "the floor runs: work, deadlines and budget are not looked at yet"
-        )
-    return conditions.yes("ScalingActive", pool.spec.scaling.mode)
+async def _leaving(
+    world: World, served: tuple[Served, ...], found: tuple[Member, ...], asked: Asked, changes: list[Change]
+) -> dict[str, Member]:
+    """By Job: those that were told before, and those that are from now on."""
+    told = {one.job: one for one in found if one.leaving_since is not None and one.ended is None}
+    if len(provers.staying(found)) <= asked.desired:
+        return told
+    states = await coordinators.states(world, [one.rollup for one in served])
+    for one in provers.to_leave(found, asked.desired, asked.named, states):
+        told[one.job] = provers.leaves(one, time.time())
+        changes.append(Change("ProverLeaves", f"{one.job}: {asked.desired} shall be ({asked.active.reason})"))
+    return told
 
 
-def _capacity(here: list[Object], ready: int, wanted: int) -> Condition:
-    if ready >= wanted:
+async def _gone(world: World, pool: ProverPool, served: tuple[Served, ...], leaving: dict[str, Member]) -> list[Member]:
+    """Those that no coordinator gives a job any more, nor knows to have one; and those that had their time."""
+    found = []
+    for one in leaving.values():
+        since = one.leaving_since or 0.0
+        if one.prover_id is None or time.time() - since > pool.spec.drain.grace_period_seconds:
+            found.append(one)
+            continue
+        try:
+            if not await coordinators.cordon(world, [each.rollup for each in served], one.prover_id):
+                found.append(one)
+        except ChainError as error:
+            log.warning("a prover that leaves is not cordoned yet", extra={"job": one.job, "reason": str(error)})
+    return found
+
+
+def _marked(rendered: list[Object], leaving: dict[str, Member]) -> Iterator[Object]:
+    """Jobs of those that leave, with the mark. One that runs an older template gets no successor: it ends by SIGTERM."""
+    numbers = {one.number for one in leaving.values()}
+    for child in rendered:
+        metadata = child["metadata"]
+        if child["kind"] == kinds.JOB.name and provers.number_of(child) in numbers:
+            member = leaving.get(metadata["name"])
+            if member is not None:
+                mark = {provers.LEAVING: provers.stamp(member.leaving_since or 0.0)}
+                yield child | {"metadata": metadata | {"annotations": mark}}
+            continue
+        yield child
+
+
+async def _forget_ended(world: World, pool: ProverPool, found: tuple[Member, ...], changes: list[Change]) -> None:
+    """A Job that makes no pod any more: the next look makes another, where one is wanted."""
+    for one in found:
+        if one.ended is not None:
+            await world.kube.delete(kinds.JOB, pool.namespace, one.job, uid=one.uid)
+            changes.append(Change("ProverEnded", f"{one.job}: {one.ended}"))
+
+
+# What is told
+
+
+def _capacity(here: list[Object], ready: int, asked: Asked) -> Condition:
+    if asked.decision is not None and asked.decision.is_starved:
+        waits = next((running.why(pod) for pod in here if not _is_ready(pod)), "provers do not come up")
+        return conditions.no("CapacityAvailable", "CapacityMissing", waits)
+    if ready >= asked.desired:
         return conditions.yes("CapacityAvailable", "AllRun")
     waits = next((running.why(pod) for pod in here if not _is_ready(pod)), "no pod yet")
     return conditions.no("CapacityAvailable", "ProversMissing", waits)
+
+
+def _budget(pool: ProverPool, decision: PoolDecision | None) -> Condition:
+    budget = pool.spec.cost.budget_per_day
+    if budget is None:
+        return conditions.yes("WithinBudget", "NoBudget")
+    if decision is None:
+        return conditions.unknown("WithinBudget", "NotCounted")
+    if decision.bound is Bound.BUDGET:
+        return conditions.no("WithinBudget", "BudgetSpent", f"no more of today's {budget} can be promised")
+    return conditions.yes("WithinBudget", "MoneyIsLeft")
 
 
 def _is_ready(pod: Object) -> bool:

@@ -67,7 +67,7 @@ def resolved(world: World, rollup: EthrexRollup) -> rollups.Wanted:
             raise Unmet("PoolNotFound", f"spec.proving.pools: there is no ProverPool {namespace}/{each.ref.name}")
         attachment.refuse_foreign(pool, rollup)
         pools.append(pool)
-    return rollups.Wanted(rollup, at, settlement, tuple(pools), world.namespace)
+    return rollups.Wanted(rollup, at, settlement, tuple(pools), rollups.Operator(world.namespace, world.account))
 
 
 def l1_of(world: World, rollup: EthrexRollup) -> L1:

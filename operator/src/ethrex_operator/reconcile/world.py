@@ -16,9 +16,11 @@ from ..kube.client import Kube, Object
 from ..kube.kinds import Kind
 from ..kube.objects.naming import Owner
 from ..kube.objects.place import Cluster
+from ..kube.tokens import Tokens
 from ..topology import l1 as l1s
 from ..topology import rollup as rollups
 from ..topology.workload import Program, Workload
+from .scaling_state import Scaling
 
 Some = TypeVar("Some", bound=Resource)
 
@@ -71,8 +73,12 @@ class World:
     session: aiohttp.ClientSession
     issuer: str  # of service accounts' tokens
     namespace: str  # the operator's own
+    account: str  # its service account there
+    watched: str | None  # the one namespace that it serves; None: all
     identity: str
     images: Mapping[Program, str]  # this operator's release of them
+    tokens: Tokens
+    scaling: Scaling
 
 
 def owner_of(resource: Resource) -> Owner:

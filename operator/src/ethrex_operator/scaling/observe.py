@@ -8,7 +8,7 @@ runs, since when, and on which machine, the coordinators do not know: the place 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ import orjson
 from .observation import Job, Proof, Prover, ProverState
 
 OPEN: Final = ("waiting", "leased")
+STRONGEST: Final = (ProverState.CORDONED, ProverState.BUSY, ProverState.IDLE, ProverState.STARTING)
+PROOFS_MOST: Final = 100  # of one prover between two looks: more teach nothing more
 
 
 class Unreadable(Exception):
@@ -31,6 +33,9 @@ class Told:
     pool: str
     state: ProverState
     last_seen_at: float
+    proofs: int = 0  # all that it has made, their gas, and how long it took
+    proven_gas: int = 0
+    proving_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,6 @@ class Placed:
 @dataclass(frozen=True, slots=True)
 class Jobs:
     open: tuple[Job, ...]
-    proven: tuple[Mapping[str, Any], ...]  # as they were told: `proofs` reads them
     next: str | None  # ``after`` of the next page
 
 
@@ -56,24 +60,27 @@ def jobs(page: bytes, rollup: str) -> Jobs:
     rows, after = _page(page, "jobs")
     return Jobs(
         tuple(_job(row, rollup) for row in rows if _word(row, "state") in OPEN),
-        tuple(row for row in rows if _word(row, "state") == "proven"),
         after,
     )
 
 
-def proofs(proven: Iterable[Mapping[str, Any]], pool_of: Mapping[str, str]) -> tuple[Proof, ...]:
-    """What finished jobs took, of provers whose pool is known. Raises `Unreadable`."""
+def proofs(before: Mapping[str, Told], told: Iterable[Told], kind_of: Mapping[str, str], now: float) -> list[Proof]:
+    """
+    What provers have done since an earlier look: their sums grew. `kind_of`: by pool, whose provers make one kind.
+
+    Jobs do not say it: when L1 has verified a batch, its jobs are forgotten. Of several proofs each counts as their mean.
+    """
     found = []
-    for row in proven:
-        pool, leased = pool_of.get(_word(row, "prover")), _time(row, "leasedAt")
-        proven_at = _time(row, "provenAt")
-        if pool is None or leased is None or proven_at is None:
+    for one in told:
+        known, kind = before.get(one.prover_id), kind_of.get(one.pool)
+        count = one.proofs - (known.proofs if known else 0)
+        gas = one.proven_gas - (known.proven_gas if known else 0)
+        seconds = one.proving_seconds - (known.proving_seconds if known else 0.0)
+        if kind is None or count <= 0 or gas <= 0 or seconds <= 0:
             continue
-        seconds = max(0.001, proven_at - leased)
-        found.append(
-            Proof(pool=pool, kind=_word(row, "kind"), gas=_count(row, "gas"), seconds=seconds, proven_at=proven_at)
-        )
-    return tuple(found)
+        mean = Proof(pool=one.pool, kind=kind, gas=max(1, gas // count), seconds=seconds / count, proven_at=now)
+        found += [mean] * min(count, PROOFS_MOST)
+    return found
 
 
 def provers(page: bytes) -> tuple[tuple[Told, ...], str | None]:
@@ -82,34 +89,36 @@ def provers(page: bytes) -> tuple[tuple[Told, ...], str | None]:
     return tuple(_told(row) for row in rows), after
 
 
-def merged(placed: Sequence[Placed], told: Iterable[Told]) -> tuple[Prover, ...]:
+def together(told: Iterable[Told]) -> dict[str, ProverState]:
+    """The state of each prover that several coordinators give: cordoned at one is cordoned, busy at one busy."""
+    found: dict[str, ProverState] = {}
+    for one in told:
+        known = found.get(one.prover_id, one.state)
+        found[one.prover_id] = min(known, one.state, key=STRONGEST.index)
+    return found
+
+
+def merged(
+    placed: Sequence[Placed], told: Iterable[Told], leaving: Collection[str] = frozenset()
+) -> tuple[Prover, ...]:
     """
-    Provers that run, in the state that all coordinators together give: cordoned at one is cordoned, busy at one busy.
+    Provers that run, in the state that all coordinators together give. Who is `leaving` is cordoned, or about to be.
 
     One that no coordinator has seen since it was started still starts.
     """
-    by_prover: dict[str, list[Told]] = {}
-    for one in told:
-        by_prover.setdefault(one.prover_id, []).append(one)
-    found = []
-    for place in placed:
-        seen = [one for one in by_prover.get(place.prover_id, ()) if one.last_seen_at >= place.started_at]
-        states = {one.state for one in seen}
-        state = next(
-            (one for one in (ProverState.CORDONED, ProverState.BUSY, ProverState.IDLE) if one in states),
-            ProverState.STARTING,
+    started = {one.prover_id: one.started_at for one in placed}
+    states = together(one for one in told if one.last_seen_at >= started.get(one.prover_id, float("inf")))
+    return tuple(
+        Prover(
+            prover_id=one.prover_id,
+            pool=one.pool,
+            state=ProverState.CORDONED if one.prover_id in leaving else states.get(one.prover_id, ProverState.STARTING),
+            started_at=one.started_at,
+            placed_at=one.placed_at,
+            ready_at=one.ready_at if one.prover_id in states else None,
         )
-        found.append(
-            Prover(
-                prover_id=place.prover_id,
-                pool=place.pool,
-                state=state,
-                started_at=place.started_at,
-                placed_at=place.placed_at,
-                ready_at=place.ready_at if seen else None,
-            )
-        )
-    return tuple(found)
+        for one in placed
+    )
 
 
 def _job(row: Mapping[str, Any], rollup: str) -> Job:
@@ -137,7 +146,15 @@ def _told(row: Mapping[str, Any]) -> Told:
     seen = _time(row, "lastSeen")
     if seen is None:
         raise Unreadable(f"prover {_word(row, 'prover')}: without lastSeen")
-    return Told(_word(row, "prover"), _word(row, "pool"), ProverState(state), seen)
+    return Told(
+        prover_id=_word(row, "prover"),
+        pool=_word(row, "pool"),
+        state=ProverState(state),
+        last_seen_at=seen,
+        proofs=_count(row, "proofs"),
+        proven_gas=_count(row, "provenGas"),
+        proving_seconds=_count(row, "provingMilliseconds") / 1000,
+    )
 
 
 def _page(content: bytes, name: str) -> tuple[list[Mapping[str, Any]], str | None]:

@@ -77,7 +77,7 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         lifetime=Lifetime.WORKER,
         arguments=(
             *("run", "--backend", spec.backend, *coordinators),
-            *("--id", Joined((f"{pool.namespace}.{pool.name}.", OwnName())), "--key", signer.reference),
+            *("--id", Joined((f"{rollups.pool_id(pool)}.", OwnName())), "--key", signer.reference),
             *("--l1-chain-id", str(first.contracts.l1_chain_id), "--verifier", first.contracts.attested_verifier),
             *("--program-version", str(first.contracts.program_version), "--poll", "0.5"),
             *("--grace", str(spec.drain.grace_period_seconds)),

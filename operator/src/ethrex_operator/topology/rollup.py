@@ -42,8 +42,15 @@ COORDINATOR: Final = Port("coordinator", 3900, Reach.PROVERS)
 METRICS: Final = running.METRICS
 DATA: Final = "data"
 GUESTS: Final = "guests"
-OPERATOR_ACCOUNT: Final = "ethrex-operator"
 STOP_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whoever counts jobs and cordons provers: a service account."""
+
+    namespace: str
+    account: str = "ethrex-operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Wanted:
     l1: L1
     settlement: Settlement
     pools: tuple[ProverPool, ...]
-    operator_namespace: str
+    operator: Operator
 
 
 def workloads(wanted: Wanted, contracts: Contracts | None) -> tuple[Workload, ...]:
@@ -94,6 +101,11 @@ def sequencer_name(rollup: EthrexRollup) -> str:
 def audience(rollup: EthrexRollup) -> str:
     """What tokens for the coordinator of a rollup are made for."""
     return f"rollup.{rollup.namespace}.{rollup.name}.ethrex.dev"
+
+
+def pool_id(pool: ProverPool) -> str:
+    """What coordinators call it: pools of many namespaces come to one. Its provers' ids begin with it."""
+    return f"{pool.namespace}.{pool.name}"
 
 
 def pool_signer(pool: ProverPool, at: L1) -> Signer:
@@ -220,10 +232,8 @@ def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
 
 def _guests(wanted: Wanted) -> tuple[Guest, ...]:
     """Provers of the pools that are attached, and the operator, which counts jobs and cordons provers."""
-    provers = (
-        Guest("prover", f"{pool.namespace}.{pool.name}", pool.name, pool.namespace, pool.name) for pool in wanted.pools
-    )
-    return (*provers, Guest("operator", "operator", OPERATOR_ACCOUNT, wanted.operator_namespace))
+    provers = (Guest("prover", pool_id(pool), pool.name, pool.namespace, pool_id(pool)) for pool in wanted.pools)
+    return (*provers, Guest("operator", "operator", wanted.operator.account, wanted.operator.namespace))
 
 
 def url(rollup: EthrexRollup, port: Port, namespace: str) -> UrlOf:

@@ -65,7 +65,7 @@ def wanted_of(manifest: Manifest, rollup: EthrexRollup) -> rollups.Wanted:
     """Raises `Unmet`."""
     at = l1_of(manifest, rollup)
     its = tuple(_pool(manifest, rollup, one.ref) for one in rollup.spec.proving.pools)
-    return rollups.Wanted(rollup, at, _settlement(manifest, rollup, at), its, rollup.namespace)
+    return rollups.Wanted(rollup, at, _settlement(manifest, rollup, at), its, rollups.Operator(rollup.namespace))
 
 
 def l1_of(manifest: Manifest, rollup: EthrexRollup) -> L1:

@@ -52,21 +52,32 @@ async def test_jobs_and_provers_of_a_real_coordinator(tmp_path: Path) -> None:
         ("mine", 1000, coordinators.ME, served.ms / 1000),
         ("mine", 1000, "", None),
     ]
-    (proof,) = observe.proofs(found.proven, {coordinators.ME: "pool-a"})
-    assert (proof.pool, proof.kind, proof.gas, proof.seconds) == ("pool-a", "attested", 1000, 2.5)
+    (proof,) = observe.proofs({}, told, {"gpu": "attested"}, 7.0)
+    assert (proof.pool, proof.kind, proof.gas, proof.seconds) == ("gpu", "attested", 1000, 2.5)
     assert [(one.prover_id, one.state) for one in told] == [(coordinators.ME, ProverState.BUSY)]
     assert after is None
 
 
-def test_proven_jobs_teach_what_they_took() -> None:
+def test_jobs_that_are_proven_are_no_work() -> None:
     found = observe.jobs(page(row(state="proven", provenAt=5500), row(), next="ab"), "one")
 
-    (proof,) = observe.proofs(found.proven, {"gpu.0": "gpu"})
-
-    assert (proof.pool, proof.kind, proof.gas, proof.seconds, proof.proven_at) == ("gpu", "attested", 5, 3.5, 5.5)
     assert found.next == "ab"
     assert [one.job_id for one in found.open] == ["1-attested-1"]
-    assert observe.proofs(found.proven, {}) == ()
+
+
+def test_what_provers_did_between_two_looks_teaches_their_rate() -> None:
+    before = {"gpu.0": Told("gpu.0", "gpu", ProverState.IDLE, 1.0, proofs=2, proven_gas=100, proving_seconds=1.0)}
+    told = [
+        Told("gpu.0", "gpu", ProverState.IDLE, 9.0, proofs=4, proven_gas=700, proving_seconds=5.0),
+        Told("gpu.1", "gpu", ProverState.IDLE, 9.0, proofs=1, proven_gas=50, proving_seconds=0.5),
+        Told("cpu.0", "unknown", ProverState.IDLE, 9.0, proofs=1, proven_gas=50, proving_seconds=0.5),
+    ]
+
+    found = observe.proofs(before, told, {"gpu": "attested"}, 10.0)
+
+    assert [(one.gas, one.seconds) for one in found] == [(300, 2.0), (300, 2.0), (50, 0.5)]
+    assert {one.proven_at for one in found} == {10.0}
+    assert observe.proofs({one.prover_id: one for one in told}, told, {"gpu": "attested"}, 11.0) == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from ethrex_node import _native
 from ethrex_node.rollup import attested
 from ethrex_node.rollup.coordinator import NewJob, Settings, identities, rates, wire
 from ethrex_node.rollup.coordinator.errors import BadRequest, Conflict
+from ethrex_node.rollup.coordinator.queue import Wanted
 from ethrex_node.rollup.store.schema import Job, JobState
 from unit.rollup.coordinator.served import (
     DOMAIN,
@@ -419,8 +420,23 @@ async def test_provers_are_shown_as_they_are(served: Served) -> None:
     (prover,) = (await served.call("GET", "/v1/provers", token=OBSERVER)).json["provers"]
 
     assert (prover["prover"], prover["pool"], prover["state"], prover["proofs"]) == (ME, "gpu", "busy", 1)
-    assert prover["gasPerSecond"] == 2000
+    assert (prover["provenGas"], prover["provingMilliseconds"], prover["gasPerSecond"]) == (1000, 500, 2000)
     assert prover["leaseUntil"] == served.ms + SETTINGS.lease_ms
+
+
+async def test_provers_that_are_gone_for_days_are_not_told_of(served: Served) -> None:
+    async def told() -> list[str]:
+        answer = await served.call("GET", "/v1/provers", token=OBSERVER)
+        return [one["prover"] for one in answer.json["provers"]]
+
+    await served.coordinator.cordon("gpu.old", is_cordoned=True)
+    served.ms += 6 * 86_400_000
+    await served.lease()
+    assert await told() == ["gpu.old", ME]
+
+    served.ms += 2 * 86_400_000
+    await served.coordinator.lease(Wanted("gpu.new", frozenset({"attested"}), 1, 1), "gpu")
+    assert await told() == ["gpu.new", ME]
 
 
 async def test_a_cordoned_prover_gets_nothing_and_may_finish(served: Served) -> None:

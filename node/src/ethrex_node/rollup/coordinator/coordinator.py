@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client.core import Metric
 
@@ -28,6 +28,8 @@ from ethrex_node.rollup.store.schema import Job, JobState, Lease, Prover
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
+
+FORGOTTEN_MS: Final = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,10 +371,20 @@ def _open_jobs(txn: Txn) -> Iterator[Job]:
 
 
 def _seen(txn: Txn, prover_id: str, pool: str, now_ms: int) -> Prover:
-    known = txn.get(schema.PROVERS, key(prover_id)) or Prover(prover_id, pool, now_ms)
+    known = txn.get(schema.PROVERS, key(prover_id))
+    if known is None:
+        _forget_gone(txn, now_ms)
+        known = Prover(prover_id, pool, now_ms)
     seen = dataclasses.replace(known, pool=pool or known.pool, last_seen_ms=now_ms)
     txn.put(schema.PROVERS, key(prover_id), seen)
     return seen
+
+
+def _forget_gone(txn: Txn, now_ms: int) -> None:
+    """Pods are called otherwise each time: those that have not come for days are not told of any more."""
+    for at, row in list(txn.scan(schema.PROVERS)):
+        if row.last_seen_ms + FORGOTTEN_MS < now_ms:
+            txn.delete(schema.PROVERS, at)
 
 
 def _count(txn: Txn, prover_id: str, now_ms: int, **more: int) -> Prover:

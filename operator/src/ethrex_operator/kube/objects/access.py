@@ -6,7 +6,7 @@ from typing import Final
 
 from ...api.base import GROUP
 from ...topology.workload import Guests, Port, Reach, Workload
-from .naming import MANAGER, OWNER_KIND, ROLE, Object, Owner, metadata, selector
+from .naming import MANAGER, OWNER_KIND, ROLE, WORKLOAD, Object, Owner, metadata, selector
 
 MONITORING: Final = f"{GROUP}/monitoring"  # a label of namespaces whose pods may scrape metrics
 OPERATOR: Final[Object] = {
@@ -16,10 +16,13 @@ OPERATOR: Final[Object] = {
 
 
 def service_account(workload: Workload, owner: Owner) -> Object:
+    """Of all workloads that name it: it bears the name of none."""
+    made = metadata(workload.account, workload, owner)
+    del made["labels"][WORKLOAD]
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": metadata(workload.account, workload, owner),
+        "metadata": made,
         "automountServiceAccountToken": False,
     }
 

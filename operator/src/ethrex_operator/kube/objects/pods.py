@@ -18,6 +18,8 @@ TOKEN_SECONDS: Final = 3_600  # kubelet renews it at 80 % of that
 FILE_MODE: Final = 0o440  # the group is the pod's
 STARTUP_SECONDS: Final = 600  # recovery and migration of a big database
 PERIOD_SECONDS: Final = 2
+# A prover may be hours into its proof, and it is the operator who knows when one can be spared: no autoscaler of nodes moves it.
+UNDISTURBED: Final = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 
 
 def config_map(workload: Workload, owner: Owner) -> list[Object]:
@@ -32,7 +34,11 @@ def config_map(workload: Workload, owner: Owner) -> list[Object]:
 def template(workload: Workload, owner: Owner, cluster: Cluster) -> Object:
     """Another text of a file is another template: nobody runs on with an old one."""
     texts = [(file.name, text) for file in workload.files if (text := _text(file)) is not None]
-    annotations = {**workload.annotations, **({DIGEST: digest(texts)} if texts else {})}
+    annotations = {
+        **(UNDISTURBED if workload.lifetime is Lifetime.WORKER else {}),
+        **workload.annotations,
+        **({DIGEST: digest(texts)} if texts else {}),
+    }
     return {
         "metadata": without_empty({"labels": labels(workload, owner), "annotations": annotations}),
         "spec": _spec(workload, cluster),
