@@ -67,7 +67,8 @@ async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Re
     here = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
     ready = sum(_is_ready(pod) for pod in here)
     capacity = _capacity(here, ready, asked)
-    settled = not leaving and not fresh and capacity.status == conditions.TRUE
+    holds = capacity.status == conditions.TRUE == asked.active.status
+    settled = holds and not leaving and not fresh
     return Report(
         parts=(capacity, asked.active),
         more=(_budget(pool, asked.decision), conditions.unknown("AttestationValid", "NotAsked")),
