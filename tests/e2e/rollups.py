@@ -24,7 +24,6 @@ KINDS: Final = ("ethrexl1node/l1", "ethrexrollup/rollup", "proverpool/provers")
 class Rollup:
     cluster: Cluster
     namespace: str
-    kinds: tuple[str, ...] = KINDS  # what has to be ready
 
     def kubectl(self, *words: str, given: str | None = None) -> str:
         return self.cluster.kubectl("-n", self.namespace, *words, given=given)
@@ -48,7 +47,7 @@ class Rollup:
         return next(((one["status"], one["reason"]) for one in found if one["type"] == type), ("", ""))
 
     def is_ready(self) -> bool:
-        return all(self.condition(what, "Ready")[0] == "True" for what in self.kinds)
+        return all(self.condition(what, "Ready")[0] == "True" for what in KINDS)
 
     def wait(self, what: str, holds: Any) -> Any:
         return self.cluster.wait_for(what, holds, self.namespace)

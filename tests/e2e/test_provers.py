@@ -116,9 +116,7 @@ def test_provers_come_for_a_backlog_and_go_after_it(rollup: Rollup) -> None:
 
 
 def test_no_work_is_lost_when_provers_go(rollup: Rollup) -> None:
-    rollup.kubectl(
-        "patch", POOL, "--type=merge", "-p", f'{{"spec":{{"replicas":{MOST},"scaling":{{"mode":"Fixed"}}}}}}'
-    )
+    change(rollup, {"replicas": MOST, "scaling": {"mode": "Fixed"}})
     chance = random.Random(6)
     for _ in range(ROUNDS):
         rollup.kubectl("scale", POOL, f"--replicas={MOST}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from ..api.rollup import EthrexRollup
 from ..chain import coordinator
 from ..chain.coordinator import Coordinator
 from ..chain.errors import ChainError
+from ..kube.errors import KubeError
 from ..scaling import observe
 from ..scaling.observation import Proof, ProverState
 from ..scaling.observe import Told, Unreadable
 from ..topology import rollup as rollups
 from .scaling_state import News
 from .world import World, url
+
+log = logging.getLogger(__name__)
 
 
 async def of(world: World, rollup: EthrexRollup) -> Coordinator:
@@ -42,23 +46,24 @@ async def told(world: World, rollup: EthrexRollup) -> tuple[Told, ...]:
 
 
 async def states(world: World, every: Iterable[EthrexRollup]) -> dict[str, ProverState]:
-    """Of provers, as several coordinators together tell it; one that gives no answer tells nothing. Raises `KubeError`."""
+    """Of provers, as several coordinators together tell it; one that gives no answer tells nothing."""
     found: list[Told] = []
     for rollup in every:
         try:
             found += await told(world, rollup)
-        except (ChainError, Unreadable):
-            continue
+        except (ChainError, Unreadable, KubeError) as error:
+            log.warning("a coordinator gives no news", extra={"rollup": rollup.name, "reason": str(error)})
     return observe.together(found)
 
 
 async def cordon(world: World, every: Iterable[EthrexRollup], prover_id: str) -> int:
-    """At all of them: so many jobs it still has. Raises `ChainError` where one gave no answer, `KubeError`."""
-    held, silent = 0, None
+    """At all of them: so many jobs it still has. Raises `ChainError` or `KubeError` where one could not be asked."""
+    held = 0
+    silent: ChainError | KubeError | None = None
     for rollup in every:
         try:
             held += await coordinator.cordon(world.session, await of(world, rollup), prover_id)
-        except ChainError as error:
+        except (ChainError, KubeError) as error:
             silent = error
     if silent is not None:
         raise silent

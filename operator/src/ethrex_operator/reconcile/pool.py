@@ -1,16 +1,15 @@
 """
 `ProverPool`: as many provers as shall be, one Job each.
 
-How many, the spec says or the planner. Who has to go is marked, cordoned at every coordinator that it works for, and deleted
-once none of them knows it to have a job: so no lease ends with a pod.
+How many, the spec says or the planner. Who has to go is marked in one run; from the next one on it is cordoned at every
+coordinator that it works for, and deleted once none of them knows it to have a job: so no lease ends with a pod.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..api.pool import ProverPool
@@ -20,7 +19,8 @@ from ..kube import conditions, kinds, objects
 from ..kube.children import Change
 from ..kube.client import Object
 from ..kube.conditions import Condition
-from ..kube.objects.naming import OWNER, OWNER_KIND, ROLE
+from ..kube.errors import KubeError
+from ..kube.objects.naming import OWNER
 from ..scaling.decision import Bound, PoolDecision, Reason
 from ..topology import pool as pools
 from ..topology.pool import Served
@@ -49,13 +49,19 @@ class Asked:
 async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Report:
     """Raises `Unmet`, `KubeError`, `NameTaken`."""
     served = _served(world, pool)
-    owner, labels = owner_of(pool), {OWNER_KIND: pool.kind, OWNER: pool.name, ROLE: "prover"}
+    owner, labels = owner_of(pool), provers.LABELS | {OWNER: pool.name}
     jobs, _ = await world.kube.list(kinds.JOB, pool.namespace, labels)
     pods, _ = await world.kube.list(kinds.POD, pool.namespace, labels)
     found = provers.members(pool, jobs, pods)
     asked = _asked(world, pool, served, found)
-    leaving = await _leaving(world, served, found, asked, changes)
-    gone = await _gone(world, pool, served, leaving)
+    told = [one for one in found if one.leaving_since is not None and one.ended is None]
+    gone = await _gone(world, pool, served, told)
+    leaving = {one.job: one for one in (*told, *await _chosen(world, served, found, asked))}
+    changes += [
+        Change("ProverLeaves", f"{job}: {asked.desired} shall be ({asked.active.reason})")
+        for job in leaving.keys() - {one.job for one in told}
+    ]
+    changes += [Change("ProverEnded", f"{one.job}: {one.ended}") for one in found if one.ended is not None]
     stay = [one for one in provers.staying(found) if one.job not in leaving]
     fresh = provers.free_numbers(found, asked.desired - len(stay)) if served else []
     numbers = (*(one.number for one in stay), *(one.number for one in leaving.values() if one not in gone), *fresh)
@@ -63,7 +69,6 @@ async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Re
     cluster = cluster_for(world, pool.namespace, workloads)
     rendered = [each for one in workloads for each in objects.children(one, owner, cluster)]
     changes += await world.children.ensure(owner, _marked(rendered, leaving))
-    await _forget_ended(world, pool, found, changes)
     here = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
     ready = sum(_is_ready(pod) for pod in here)
     capacity = _capacity(here, ready, asked)
@@ -117,32 +122,27 @@ def _served(world: World, pool: ProverPool) -> tuple[Served, ...]:
 # Who goes
 
 
-async def _leaving(
-    world: World, served: tuple[Served, ...], found: tuple[Member, ...], asked: Asked, changes: list[Change]
-) -> dict[str, Member]:
-    """By Job: those that were told before, and those that are from now on."""
-    told = {one.job: one for one in found if one.leaving_since is not None and one.ended is None}
+async def _chosen(world: World, served: tuple[Served, ...], found: tuple[Member, ...], asked: Asked) -> list[Member]:
+    """Those that leave from now on. Nobody tells a coordinator of them before their Jobs are marked."""
     if len(provers.staying(found)) <= asked.desired:
-        return told
+        return []
     states = await coordinators.states(world, [one.rollup for one in served])
-    for one in provers.to_leave(found, asked.desired, asked.named, states):
-        told[one.job] = provers.leaves(one, time.time())
-        changes.append(Change("ProverLeaves", f"{one.job}: {asked.desired} shall be ({asked.active.reason})"))
-    return told
+    now = world.scaling.clock()
+    return [replace(one, leaving_since=now) for one in provers.to_leave(found, asked.desired, asked.named, states)]
 
 
-async def _gone(world: World, pool: ProverPool, served: tuple[Served, ...], leaving: dict[str, Member]) -> list[Member]:
+async def _gone(world: World, pool: ProverPool, served: tuple[Served, ...], told: Iterable[Member]) -> list[Member]:
     """Those that no coordinator gives a job any more, nor knows to have one; and those that had their time."""
     found = []
-    for one in leaving.values():
-        since = one.leaving_since or 0.0
-        if one.prover_id is None or time.time() - since > pool.spec.drain.grace_period_seconds:
+    for one in told:
+        spent = world.scaling.clock() - (one.leaving_since or 0.0)
+        if one.prover_id is None or spent > pool.spec.drain.grace_period_seconds:
             found.append(one)
             continue
         try:
             if not await coordinators.cordon(world, [each.rollup for each in served], one.prover_id):
                 found.append(one)
-        except ChainError as error:
+        except (ChainError, KubeError) as error:
             log.warning("a prover that leaves is not cordoned yet", extra={"job": one.job, "reason": str(error)})
     return found
 
@@ -159,14 +159,6 @@ def _marked(rendered: list[Object], leaving: dict[str, Member]) -> Iterator[Obje
                 yield child | {"metadata": metadata | {"annotations": mark}}
             continue
         yield child
-
-
-async def _forget_ended(world: World, pool: ProverPool, found: tuple[Member, ...], changes: list[Change]) -> None:
-    """A Job that makes no pod any more: the next look makes another, where one is wanted."""
-    for one in found:
-        if one.ended is not None:
-            await world.kube.delete(kinds.JOB, pool.namespace, one.job, uid=one.uid)
-            changes.append(Change("ProverEnded", f"{one.job}: {one.ended}"))
 
 
 # What is told

@@ -2,26 +2,27 @@
 The provers of a pool as the cluster has them: a Job each, its newest pod, and whether it has been told to leave. Pure.
 
 Who leaves is marked on its Job before anybody else hears of it, so another operator that takes over goes on where this
-one stopped. A marked prover is not counted any more.
+one stopped. A marked prover is not counted any more; a mark that is no time is none.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from ..api.base import GROUP
 from ..api.pool import ProverPool
 from ..kube.client import Object
-from ..kube.objects.naming import MANAGER, OWNER_KIND, ROLE, WORKLOAD
+from ..kube.objects.naming import OWNER_KIND, ROLE, WORKLOAD
 from ..scaling.observation import ProverState
 from ..scaling.observe import Placed
 from ..topology import rollup as rollups
 
 LEAVING: Final = f"{GROUP}/leaving-since"
-LABELS: Final = {"app.kubernetes.io/managed-by": MANAGER, OWNER_KIND: ProverPool.__name__, ROLE: "prover"}
+LABELS: Final = {OWNER_KIND: ProverPool.__name__, ROLE: "prover"}
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
 ENDED: Final = ("Succeeded", "Failed")
 UNSEEN: Final = ProverState.STARTING
@@ -33,7 +34,6 @@ ORDER: Final = (ProverState.CORDONED, UNSEEN, ProverState.IDLE, ProverState.BUSY
 class Member:
     number: int
     job: str
-    uid: str
     prover_id: str | None  # None: there is no pod that lives
     started_at: float
     placed_at: float | None = None
@@ -96,10 +96,6 @@ def number_of(job: Object) -> int:
     return int(number) if number.isascii() and number.isdecimal() else -1
 
 
-def leaves(one: Member, now: float) -> Member:
-    return replace(one, leaving_since=now)
-
-
 def stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -108,22 +104,27 @@ def _member(pool: ProverPool, job: Object, pods: Sequence[Object]) -> Member:
     metadata = job["metadata"]
     alive = [pod for pod in pods if pod.get("status", {}).get("phase") not in ENDED]
     pod = max(alive, key=lambda one: str(one["metadata"]["creationTimestamp"]), default=None)
-    since = (metadata.get("annotations") or {}).get(LEAVING)
     ends = [one for one in job.get("status", {}).get("conditions", ()) if one["status"] == "True"]
     ended = next((one for one in ends if one["type"] in ("Complete", "Failed")), None)
     scheduled, ready = _condition(pod, "PodScheduled"), _condition(pod, "Ready")
     return Member(
         number=number_of(job),
         job=metadata["name"],
-        uid=metadata["uid"],
         prover_id=None if pod is None else f"{rollups.pool_id(pool)}.{pod['metadata']['name']}",
         started_at=_time((pod or job)["metadata"]["creationTimestamp"]),
         placed_at=_since(scheduled, "True"),
         ready_at=_since(ready, "True"),
         unschedulable_since=_since(scheduled, "False"),
-        leaving_since=None if since is None else _time(since),
+        leaving_since=_marked_at(metadata),
         ended=None if ended is None else ended.get("reason") or ended["type"],
     )
+
+
+def _marked_at(metadata: Object) -> float | None:
+    """Anybody may write annotations: one that cannot be read shall not keep the others from being looked at."""
+    with contextlib.suppress(ValueError):
+        return _time((metadata.get("annotations") or {}).get(LEAVING, ""))
+    return None
 
 
 def _condition(pod: Object | None, type: str) -> Object:

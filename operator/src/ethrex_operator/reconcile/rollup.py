@@ -214,7 +214,7 @@ def _reserved(world: World, rollup: EthrexRollup, wanted: rollups.Wanted) -> Con
     """Two rollups that sign with one account on one L1 take each other's nonces: the older one has it."""
     mine = rollups.signers(wanted)
     for other in world.store.every(EthrexRollup):
-        if other.metadata.uid == rollup.metadata.uid or _l1(other) != _l1(rollup):
+        if other.metadata.uid == rollup.metadata.uid or rollups.l1_id(other) != rollups.l1_id(rollup):
             continue
         try:
             theirs = rollups.signers(resolved(world, other))
@@ -226,12 +226,6 @@ def _reserved(world: World, rollup: EthrexRollup, wanted: rollups.Wanted) -> Con
                 "SignerReserved", "SignerInUse", f"{min(shared)} signs for {other.namespace}/{other.name}"
             )
     return conditions.yes("SignerReserved", "NobodyElses")
-
-
-def _l1(rollup: EthrexRollup) -> object:
-    """Which one it is: rollups of two namespaces may each have an L1 of the same name."""
-    ref = rollup.spec.l1.ref
-    return rollup.spec.l1.urls if ref is None else (ref.namespace or rollup.namespace, ref.name)
 
 
 def _age(world: World, rollup: EthrexRollup) -> tuple[str, str]:

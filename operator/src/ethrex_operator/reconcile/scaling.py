@@ -28,6 +28,7 @@ from ..scaling.decision import PoolDecision
 from ..scaling.learned import Learned
 from ..scaling.observation import Observation
 from ..scaling.observe import Unreadable
+from ..topology.rollup import pool_id
 from . import attachment, coordinators, provers
 from . import rollup as rollups
 from .provers import Member
@@ -55,20 +56,20 @@ class Attached:
 async def look(world: World, told: Callable[[Key], None]) -> Again:
     """Decide for all pools; `told` hears those of which another decision was made. Raises `KubeError`."""
     state = world.scaling
-    attached = {name_of(one.rollup): one for one in _attached(world)}
+    attached = {f"{one.rollup.namespace}.{one.rollup.name}": one for one in _attached(world)}
     if not attached or (state.learned is None and not await _remember(world)):
         state.decisions = {}
         return Again(state.settings.period)
     assert state.learned is not None
     await _ask(world, attached)
-    pools = {name_of(pool): pool for one in attached.values() for pool in one.pools}
+    pools = {pool_id(pool): pool for one in attached.values() for pool in one.pools}
     members = await _members(world, pools)
     now = state.clock()
     decision = planner.plan(_observation(state, attached, pools, members, now), state.learned, state.settings, now)
     earlier, state.learned = state.decisions, decision.learned
-    state.decisions = {one.pool: one for one in decision.pools}
     await _keep(world, now, urgent=any(one.start for one in decision.pools))
-    state.said = {name: _words(state, one) for name, one in state.decisions.items()}
+    state.said = {one.pool: _words(state, one) for one in decision.pools}
+    state.decisions = {one.pool: one for one in decision.pools}
     for name, one in state.decisions.items():
         if name not in earlier or _kernel(earlier[name]) != _kernel(one):
             log.info(one.message, extra={"pool": name, "reason": one.reason.value, "desired": one.desired})
@@ -78,14 +79,9 @@ async def look(world: World, told: Callable[[Key], None]) -> Again:
 
 def decided(world: World, pool: ProverPool) -> tuple[PoolDecision | None, str]:
     """The newest decision, in the words of when it was another one; or none, and why."""
-    name = name_of(pool)
+    name = pool_id(pool)
     found = world.scaling.decisions.get(name)
     return found, world.scaling.said[name][1] if found is not None else world.scaling.trouble
-
-
-def name_of(resource: ProverPool | EthrexRollup) -> str:
-    """What coordinators call a pool; of a rollup the same."""
-    return f"{resource.namespace}.{resource.name}"
 
 
 def key_of(pool: str) -> Key:
@@ -122,7 +118,7 @@ def _attached(world: World) -> Iterator[Attached]:
 async def _ask(world: World, attached: Mapping[str, Attached]) -> None:
     """Those that give no answer keep their earlier news: the planner knows how old it is."""
     state, gate = world.scaling, asyncio.Semaphore(AT_ONCE)
-    kinds_of = {name_of(pool): pool.spec.backend for one in attached.values() for pool in one.pools}
+    kinds_of = {pool_id(pool): pool.spec.backend for one in attached.values() for pool in one.pools}
 
     async def ask(name: str, rollup: EthrexRollup) -> None:
         async with gate:
@@ -166,7 +162,7 @@ def _observation(
         rollups=tuple(
             observation.Rollup(
                 name=name,
-                pools=tuple(name_of(pool) for pool in one.pools),
+                pools=tuple(pool_id(pool) for pool in one.pools),
                 verify_within=one.rollup.spec.proving.verify_within_seconds,
                 read_at=state.news[name].read_at if name in state.news else None,
             )
@@ -223,7 +219,7 @@ async def _remember(world: World) -> bool:
 
 
 async def _keep(world: World, now: float, *, urgent: bool) -> None:
-    """Where money begins to be spent, at once. Raises `KubeError`."""
+    """Where money begins to be spent, before anybody acts on it. Raises `KubeError`."""
     state = world.scaling
     assert state.learned is not None
     if not urgent and now - state.written_at < CHECKPOINT_SECONDS:

@@ -98,6 +98,12 @@ def sequencer_name(rollup: EthrexRollup) -> str:
     return f"{rollup.name}-sequencer"
 
 
+def l1_id(rollup: EthrexRollup) -> object:
+    """Which L1 it settles on: rollups of two namespaces may each have one of the same name."""
+    ref = rollup.spec.l1.ref
+    return rollup.spec.l1.urls if ref is None else (ref.namespace or rollup.namespace, ref.name)
+
+
 def audience(rollup: EthrexRollup) -> str:
     """What tokens for the coordinator of a rollup are made for."""
     return f"rollup.{rollup.namespace}.{rollup.name}.ethrex.dev"

@@ -40,7 +40,7 @@ def resolve(manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Num
     found: list[Workload] = []
     unmet: dict[str, Unmet] = {}
     served: list[pools.Served] = []
-    reserved: dict[tuple[str, str], str] = {}  # (L1, account) -> the rollup that signs with it
+    reserved: dict[tuple[object, str], str] = {}  # (L1, account) -> the rollup that signs with it
     for one in (*manifest.l1_nodes, *manifest.rollups, *manifest.pools):
         try:
             match one:
@@ -102,10 +102,10 @@ def _names(rollup: EthrexRollup, pool: ProverPool) -> bool:
     )
 
 
-def _reserve(reserved: dict[tuple[str, str], str], wanted: rollups.Wanted) -> None:
+def _reserve(reserved: dict[tuple[object, str], str], wanted: rollups.Wanted) -> None:
     """Two that sign with one account on one L1 take each other's nonces. Raises `Unmet`."""
     name = wanted.rollup.name
     for account in sorted(rollups.signers(wanted)):
-        holder = reserved.setdefault((str(wanted.rollup.spec.l1), account), name)
+        holder = reserved.setdefault((rollups.l1_id(wanted.rollup), account), name)
         if holder != name:
             raise Unmet("SignerInUse", f"{account} signs for {holder} already: spec.keys names who else shall")

@@ -26,7 +26,6 @@ def job(number: int, *, status: dict[str, Any] | None = None, leaving: str | Non
     return {
         "metadata": {
             "name": f"gpu-{number}-abc",
-            "uid": f"uid-{number}",
             "labels": {WORKLOAD: f"gpu-{number}"},
             "annotations": {} if leaving is None else {provers.LEAVING: leaving},
             "creationTimestamp": "2026-01-01T00:00:00Z",
@@ -50,7 +49,7 @@ def pod(
 
 
 def member(number: int, **changes: Any) -> Member:
-    plain: dict[str, Any] = {"number": number, "job": f"gpu-{number}", "uid": "", "started_at": 100.0 + number}
+    plain: dict[str, Any] = {"number": number, "job": f"gpu-{number}", "started_at": 100.0 + number}
     return Member(**({"prover_id": f"team.gpu.{number}"} | plain | changes))
 
 
@@ -79,6 +78,12 @@ def test_who_was_told_to_leave_or_has_ended_does_not_count() -> None:
     assert found[1].ended == "BackoffLimitExceeded"
     assert [one.number for one in provers.staying(found)] == [2]
     assert provers.stamp(found[0].leaving_since) == "2026-01-01T00:01:00Z"
+
+
+def test_a_mark_that_is_no_time_is_none() -> None:
+    (found,) = provers.members(POOL, [job(0, leaving="soon")], [])
+
+    assert found.leaving_since is None
 
 
 def test_provers_whose_pod_is_still_to_be_made_are_known_to_the_planner() -> None:

@@ -101,6 +101,15 @@ def test_two_rollups_do_not_sign_with_one_account() -> None:
     assert "EthrexRollup/rollup" not in found.unmet
 
 
+def test_rollups_of_two_namespaces_may_each_have_an_l1_of_one_name() -> None:
+    there = EXAMPLE.replace("metadata:\n", "metadata:\n  namespace: there\n").replace(
+        "name: rollup\n", "name: second\n"
+    )
+    found = resolved(f"{EXAMPLE}\n---\n{there}")
+
+    assert not any(one.reason == "SignerInUse" for one in found.unmet.values())
+
+
 def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path) -> None:
     """Commands differ in nothing but where things are, files in nothing but how guests are known."""
     found = resolved(EXAMPLE.replace("  batching:\n", "  followers: {replicas: 1}\n  batching:\n"))

@@ -244,6 +244,11 @@ async def test_too_many_invalid_proofs_cordon_a_prover(served: Served) -> None:
     assert await served.lease() is None
     assert await served.lease("rival", RIVAL) is not None
 
+    served.ms += 30 * 86_400_000
+    await served.coordinator.lease(Wanted("gpu.new", frozenset({"attested"}), 1, 1), "gpu")
+    provers = (await served.call("GET", "/v1/provers", token=OBSERVER)).json["provers"]
+    assert [one["state"] for one in provers if one["prover"] == ME] == ["cordoned"]
+
 
 @pytest.mark.parametrize("fence", [0, 2, 10**18])
 async def test_another_fence_is_refused(served: Served, fence: int) -> None:

@@ -381,9 +381,14 @@ def _seen(txn: Txn, prover_id: str, pool: str, now_ms: int) -> Prover:
 
 
 def _forget_gone(txn: Txn, now_ms: int) -> None:
-    """Pods are called otherwise each time: those that have not come for days are not told of any more."""
+    """
+    Pods are called otherwise each time: those that have not come for days are not told of any more.
+
+    But who was cordoned for invalid proofs stays so until an operator says otherwise.
+    """
     for at, row in list(txn.scan(schema.PROVERS)):
-        if row.last_seen_ms + FORGOTTEN_MS < now_ms:
+        is_distrusted = row.is_cordoned and row.invalid_proofs > 0
+        if row.last_seen_ms + FORGOTTEN_MS < now_ms and not is_distrusted:
             txn.delete(schema.PROVERS, at)
 
 
