@@ -4,7 +4,7 @@ The native core (crate ``node/native/python``). Hand-kept; `make checks` holds i
 Hashes and addresses are bytes, amounts wei, blocks RLP.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -253,6 +253,10 @@ class Chain:
         durable: bool = True,
         map_size: int | None = None,
         remember_slots: bool = False,
+    ) -> Chain: ...
+    @staticmethod
+    def fork(
+        path: str | PathLike[str], genesis: bytes, block: bytes, receipts: bytes, send: Callable[[bytes], bytes]
     ) -> Chain: ...
     def head(self) -> Head: ...
     def execute(self, block: bytes) -> bytes: ...

@@ -1,4 +1,4 @@
-//! Block 0: from the allocation of the genesis file to the first commit of a data folder.
+//! The first commit of a data folder: block 0 with the allocation of the genesis file, or the block that is forked.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use rayon::prelude::*;
-use state::{Commit, Database, FlatAccount, StorageNodes, StoredBlock};
+use state::{Commit, Database, FlatAccount, StorageNodes, StoredBlock, log_key};
 use stf::trie::{EMPTY_ROOT_HASH, NoNodes, NodeLog, Trie};
-use stf::{ChainSpec, Transaction};
+use stf::{Block, ChainSpec, Receipt, Transaction};
 
 use crate::error::ChainError;
 use crate::genesis::{Genesis, GenesisAccount};
@@ -23,6 +23,41 @@ struct FirstState {
     codes: Vec<(B256, Bytes)>,
     account_nodes: NodeLog,
     storage_nodes: HashMap<B256, NodeLog>,
+}
+
+/// The block that a chain forks, with what execution gave there.
+#[derive(Clone, Debug)]
+pub struct FirstBlock {
+    pub block: Block,
+    /// One a transaction.
+    pub senders: Vec<Address>,
+    pub receipts: Vec<Receipt>,
+}
+
+/// Write the first block of a fork into an empty database. Its state stays where it is.
+pub fn fork(database: &Database, genesis: &Genesis, spec: &ChainSpec, first: &FirstBlock) -> Result<(), ChainError> {
+    let FirstBlock { block: Block { header, body }, senders, receipts } = first;
+    let receipts = crate::receipts::encode(receipts);
+    let stored = StoredBlock {
+        number: header.number,
+        hash: header.hash_slow(),
+        header: alloy_rlp::encode(header).into(),
+        body: alloy_rlp::encode(body).into(),
+        senders: senders.clone(),
+        transaction_hashes: body.transactions.iter().map(|transaction| *transaction.hash()).collect(),
+        log_keys: log_key::of_receipts(&receipts)?,
+        receipts,
+        // What comes next is made without work, whatever that chain did.
+        total_difficulty: spec.terminal_total_difficulty.unwrap_or_default().max(header.difficulty),
+        ..Default::default()
+    };
+    let commit = Commit {
+        blocks: vec![Arc::new(stored)],
+        spec_json: Some(genesis.config.to_string().into_bytes().into()),
+        marked: true,
+        ..Default::default()
+    };
+    Ok(database.commit(&commit)?)
 }
 
 /// The hash of block 0 and the root of its state.

@@ -30,7 +30,7 @@ impl Chain {
     pub fn patch(&mut self, patch: &Patch) -> Result<Patch, ChainError> {
         let snapshot = self.database.snapshot()?;
         let key = keccak256(patch.address);
-        let before = snapshot.account(&key, None)?;
+        let before = snapshot.account_of((&patch.address, &key), None)?;
         let undo = undo(&snapshot, &key, before.as_ref(), patch)?;
 
         let mut slots = Vec::with_capacity(patch.storage.len());
@@ -97,10 +97,10 @@ impl Chain {
 fn undo(snapshot: &Snapshot, key: &B256, before: Option<&FlatAccount>, patch: &Patch) -> Result<Patch, ChainError> {
     let mut storage = Vec::with_capacity(patch.storage.len());
     for (slot, _) in &patch.storage {
-        storage.push((*slot, snapshot.storage(key, &keccak256(slot.to_be_bytes::<32>()), None)?));
+        storage.push((*slot, snapshot.slot_of((&patch.address, key), (slot, &keccak256(slot.to_be_bytes::<32>())), None)?));
     }
     let code = match before.map(|account| account.code_hash).filter(|hash| *hash != KECCAK256_EMPTY) {
-        Some(hash) => Bytes::copy_from_slice(snapshot.code(&hash)?.unwrap_or_default()),
+        Some(hash) => snapshot.code_of(&hash)?.unwrap_or_default(),
         None => Bytes::new(),
     };
     Ok(Patch {

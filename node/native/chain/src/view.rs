@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use alloy_primitives::map::HashMap;
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use revm::database_interface::DBErrorMarker;
 use revm::state::{AccountInfo, Bytecode};
 use state::{FlatAccount, Snapshot, StateError};
@@ -67,7 +67,7 @@ impl View {
         let hash = keccak256(address);
         let account = match self.layers.iter().find_map(|layer| layer.account(address)) {
             Some(account) => account.copied(),
-            None => self.snapshot.account(&hash, self.at)?,
+            None => self.snapshot.account_of((address, &hash), self.at)?,
         };
         self.loaded.borrow_mut().insert(*address, Loaded { hash, account });
         Ok((hash, account))
@@ -136,8 +136,7 @@ impl revm::Database for View {
                 return Ok(stf::source::bytecode(code.clone()));
             }
             let missing = || StateError::Corrupt(format!("code {hash} is missing"));
-            let code = self.snapshot.code(&hash)?.ok_or_else(missing)?;
-            Ok(stf::source::bytecode(Bytes::copy_from_slice(code)))
+            Ok(stf::source::bytecode(self.snapshot.code_of(&hash)?.ok_or_else(missing)?))
         })
     }
 
@@ -146,7 +145,7 @@ impl revm::Database for View {
             return Ok(value);
         }
         let (hash, _) = self.account(&address)?;
-        Ok(self.snapshot.storage(&hash, &keccak256(slot.to_be_bytes::<32>()), self.at)?)
+        Ok(self.snapshot.slot_of((&address, &hash), (&slot, &keccak256(slot.to_be_bytes::<32>())), self.at)?)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
@@ -156,7 +155,7 @@ impl revm::Database for View {
         if number > self.base {
             return Ok(B256::ZERO);
         }
-        Ok(self.snapshot.canonical_hash(number)?.unwrap_or_default())
+        Ok(self.snapshot.block_hash(number)?)
     }
 }
 

@@ -13,9 +13,10 @@ use alloy_consensus::Typed2718;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use state::{BadBlock, BlockRef, Database, Snapshot, StateError};
+use state::{BadBlock, BlockRef, Database, Origin, Snapshot, StateError};
 use stf::{Block, BlockError, ChainSpec, Header, ommers};
 
+use crate::born::FirstBlock;
 use crate::codes::CodeCache;
 use crate::error::ChainError;
 use crate::genesis::Genesis;
@@ -87,6 +88,23 @@ impl Chain {
     pub fn open(database: Database, genesis: &Genesis) -> Result<Self, ChainError> {
         let spec = genesis.spec()?;
         born::ensure(&database, genesis, &spec)?;
+        Self::over(database, spec)
+    }
+
+    /// Begin a chain in the empty `database` that forks another one after a block of it. `genesis` has the rules.
+    pub fn fork(
+        database: Database,
+        genesis: &Genesis,
+        first: &FirstBlock,
+        origin: Arc<dyn Origin>,
+    ) -> Result<Self, ChainError> {
+        let spec = genesis.spec()?;
+        born::fork(&database, genesis, &spec, first)?;
+        database.fork(origin);
+        Self::over(database, spec)
+    }
+
+    fn over(database: Database, spec: ChainSpec) -> Result<Self, ChainError> {
         let snapshot = database.snapshot()?;
         let tip = read_tip(&snapshot)?;
         let tries = Arc::new(HeadTries::new(stored_root(&snapshot)?));

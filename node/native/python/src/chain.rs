@@ -15,11 +15,13 @@ use pyo3::types::PyBytes;
 
 use crate::database::Database;
 use crate::errors::{hash, storage, to_python};
+use crate::origin::Sender;
 use crate::patch::Patch;
 use crate::pending::{Overlay, Pending};
 use crate::reader::Reader;
 use crate::rollup;
 use crate::transaction::Transaction;
+use query::origin::{Remote, read_block};
 use stf::rollup::L1Prices;
 
 /// One a data folder. Calls from several threads wait for each other.
@@ -29,6 +31,7 @@ pub struct Chain {
     published: chain::Published,
     database: state::Database,
     spec: Arc<stf::ChainSpec>,
+    origin: Option<Arc<Remote>>,
 }
 
 /// The committed head.
@@ -163,8 +166,32 @@ impl Chain {
             }
             Ok(chain)
         })?;
-        let (published, database, spec) = (inner.published.clone(), inner.database.clone(), inner.spec.clone());
-        Ok(Self { inner: Mutex::new(inner), published, database, spec })
+        Ok(Self::over(inner, None))
+    }
+
+    /// Begin a chain in an empty folder that forks another one after a block of it. `genesis` has the rules; `block` and
+    /// `receipts` are the results of eth_getBlockByNumber (whole transactions) and eth_getBlockReceipts (or null) there;
+    /// `send` takes the body of a JSON-RPC request to that chain's node and gives the answer's, from any thread.
+    /// Raises ValueError where the block is not Ethereum's.
+    #[staticmethod]
+    fn fork(
+        py: Python<'_>,
+        path: PathBuf,
+        genesis: &[u8],
+        block: &[u8],
+        receipts: &[u8],
+        send: Py<PyAny>,
+    ) -> PyResult<Self> {
+        py.detach(|| {
+            let options = state::Options { durable: false, ..Default::default() };
+            let database = state::Database::open(&path, &options).map_err(storage)?;
+            let genesis = Genesis::from_json(genesis).map_err(to_python)?;
+            let first = read_block(block, receipts).map_err(PyValueError::new_err)?;
+            let remote = Arc::new(Remote::new(Box::new(Sender(send)), first.block.header.number));
+            let mut chain = chain::Chain::fork(database, &genesis, &first, remote.clone()).map_err(to_python)?;
+            chain.remember_slots(&genesis).map_err(to_python)?;
+            Ok(Self::over(chain, Some(remote)))
+        })
     }
 
     /// Does not wait for the writer: while an import commits behind, the head is that of the commit before.
@@ -413,7 +440,7 @@ impl Chain {
     /// Answers from this process, over the same database. `settings`: as the reader's.
     #[pyo3(signature = (settings = None))]
     fn reader(&self, settings: Option<&[u8]>) -> PyResult<Reader> {
-        Reader::over(self.database.clone(), self.spec.clone(), settings)
+        Reader::over(self.database.clone(), self.spec.clone(), settings, self.origin.clone())
     }
 
     /// Wait for what is still being written and make it durable.
@@ -426,6 +453,11 @@ impl Chain {
 }
 
 impl Chain {
+    fn over(inner: chain::Chain, origin: Option<Arc<Remote>>) -> Self {
+        let (published, database, spec) = (inner.published.clone(), inner.database.clone(), inner.spec.clone());
+        Self { inner: Mutex::new(inner), published, database, spec, origin }
+    }
+
     fn build_with(
         &self,
         py: Python<'_>,
@@ -481,12 +513,12 @@ type WithdrawalParts = (u64, u64, Vec<u8>, u64);
 type Hashes = Vec<Py<PyBytes>>;
 
 fn account_facts(snapshot: &state::Snapshot, address: &Address) -> Result<(u64, u128, bool, bool), state::StateError> {
-    let Some(account) = snapshot.account(&alloy_primitives::keccak256(address), None)? else {
+    let Some(account) = snapshot.account_of((address, &alloy_primitives::keccak256(address)), None)? else {
         return Ok((0, 0, false, false));
     };
     let balance = u128::try_from(account.balance).unwrap_or(u128::MAX);
     let has_code = account.code_hash != alloy_primitives::KECCAK256_EMPTY;
-    let delegated = has_code && snapshot.code(&account.code_hash)?.is_some_and(|code| code.starts_with(&[0xef, 1, 0]));
+    let delegated = has_code && snapshot.code_of(&account.code_hash)?.is_some_and(|code| code.starts_with(&[0xef, 1, 0]));
     Ok((account.nonce, balance, has_code, delegated))
 }
 

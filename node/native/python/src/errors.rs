@@ -67,6 +67,7 @@ fn kind(error: &StateError) -> &'static str {
         StateError::TooManyReaders => "TooManyReaders",
         StateError::Order(_) => "Order",
         StateError::Pruned { .. } => "Pruned",
+        StateError::Origin(_) => "Origin",
         StateError::Io(_) | StateError::Store(_) => "Io",
     }
 }

@@ -3,6 +3,7 @@
 mod chain;
 mod database;
 mod errors;
+mod origin;
 mod patch;
 mod payload;
 mod pending;

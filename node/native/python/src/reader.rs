@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use query::origin::Remote;
 use query::{Context, Request, Settings};
 use serde_json::{Map, Value};
 
@@ -20,6 +21,7 @@ pub struct Reader {
     database: state::Database,
     spec: Arc<stf::ChainSpec>,
     settings: Arc<Settings>,
+    origin: Option<Arc<Remote>>,
 }
 
 #[pymethods]
@@ -35,7 +37,7 @@ impl Reader {
             let spec = serde_json::from_slice(snapshot.spec_json().map_err(storage)?.unwrap_or_default())
                 .map_err(|error| NativeError::new_err(format!("stored chain configuration: {error}")))?;
             drop(snapshot);
-            Self::over(database, Arc::new(spec), settings)
+            Self::over(database, Arc::new(spec), settings, None)
         })
     }
 
@@ -57,6 +59,7 @@ impl Reader {
             }
             let snapshot = self.database.snapshot()?;
             let mut context = Context::new(snapshot, self.spec.clone(), self.settings.clone());
+            context.origin = self.origin.clone();
             if let Some(pending) = pending {
                 if context.snapshot.head()?.is_none_or(|head| head.hash != pending.parent) {
                     return Ok(None);
@@ -99,9 +102,14 @@ impl Reader {
 
 impl Reader {
     /// Over a database that is open already.
-    pub fn over(database: state::Database, spec: Arc<stf::ChainSpec>, settings: Option<&[u8]>) -> PyResult<Self> {
+    pub fn over(
+        database: state::Database,
+        spec: Arc<stf::ChainSpec>,
+        settings: Option<&[u8]>,
+        origin: Option<Arc<Remote>>,
+    ) -> PyResult<Self> {
         let settings = Arc::new(read_settings(spec.chain_id, settings)?);
-        Ok(Self { database, spec, settings })
+        Ok(Self { database, spec, settings, origin })
     }
 }
 

@@ -63,15 +63,33 @@ impl Context {
     }
 
     fn find_number(&self, number: u64) -> Result<Option<Found>, RpcError> {
+        if self.is_before_fork(number) {
+            return Err(RpcError::ask_origin());
+        }
         Ok(self.snapshot.canonical_hash(number)?.map(|hash| Found::Stored { number, hash }))
     }
 
+    /// The first block that is here: the genesis, or the one that the chain forks.
+    pub fn first_block(&self) -> u64 {
+        self.origin.as_ref().map_or(0, |origin| origin.block())
+    }
+
+    /// Whether the chain that this one forks has the block.
+    pub fn is_before_fork(&self, number: u64) -> bool {
+        number < self.first_block()
+    }
+
     fn find_hash(&self, hash: B256, require_canonical: bool) -> Result<Option<Found>, RpcError> {
-        let Some(number) = self.snapshot.number_of(&hash)? else { return Ok(None) };
+        let Some(number) = self.snapshot.number_of(&hash)? else { return self.unknown() };
         if require_canonical && self.snapshot.canonical_hash(number)? != Some(hash) {
             return Err(RpcError::server("hash is not currently canonical"));
         }
         Ok(Some(Found::Stored { number, hash }))
+    }
+
+    /// What to say of a hash that is not this chain's.
+    pub fn unknown<T>(&self) -> Result<Option<T>, RpcError> {
+        if self.origin.is_some() { Err(RpcError::ask_origin()) } else { Ok(None) }
     }
 
     /// The newest block.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer};
 use state::{FlatAccount, Snapshot};
 use stf::{ChainSpec, Header};
 
+use crate::origin::Remote;
+
 /// Everything one request is answered from. Made for each request (or batch): `latest` is the same block throughout.
 pub struct Context {
     pub snapshot: Snapshot,
@@ -16,6 +18,8 @@ pub struct Context {
     pub settings: Arc<Settings>,
     /// The writer's memory; `None` in processes that only read.
     pub pending: Option<Arc<dyn Pending>>,
+    /// The chain that this one forks.
+    pub origin: Option<Arc<Remote>>,
     /// Where the synchronisation stands; `None` when it is done.
     pub syncing: Option<SyncProgress>,
 }
@@ -23,7 +27,7 @@ pub struct Context {
 impl Context {
     /// A context that reads the database and nothing else.
     pub fn new(snapshot: Snapshot, spec: Arc<ChainSpec>, settings: Arc<Settings>) -> Self {
-        Self { snapshot, spec, settings, pending: None, syncing: None }
+        Self { snapshot, spec, settings, pending: None, origin: None, syncing: None }
     }
 }
 

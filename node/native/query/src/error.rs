@@ -21,6 +21,8 @@ pub const LIMIT_EXCEEDED: i64 = -38026;
 pub const HISTORY_PRUNED: i64 = 4444;
 /// Never sent: the answer depends on what the writer holds in memory (see [`RpcError::ask_writer`]).
 const ASK_WRITER: i64 = i64::MIN;
+/// Never sent: the chain that this one forks knows (see [`RpcError::ask_origin`]).
+const ASK_ORIGIN: i64 = i64::MIN + 1;
 
 /// A JSON-RPC error object. `data` is JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +54,15 @@ impl RpcError {
     /// have: `answer` gives the request back instead of an error.
     pub fn ask_writer() -> Self {
         Self::new(ASK_WRITER, "the answer depends on the memory of the writing process")
+    }
+
+    /// What is asked for is older than the fork, or not this chain's: `answer` asks the chain that is forked.
+    pub fn ask_origin() -> Self {
+        Self::new(ASK_ORIGIN, "the forked chain's node is asked")
+    }
+
+    pub fn is_for_origin(&self) -> bool {
+        self.code == ASK_ORIGIN || self.code == HISTORY_PRUNED
     }
 
     pub fn is_for_writer(&self) -> bool {

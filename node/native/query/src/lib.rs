@@ -18,6 +18,7 @@ pub mod eth;
 pub mod fees;
 pub mod filter;
 pub mod json;
+pub mod origin;
 pub mod params;
 pub mod payload;
 pub mod records;

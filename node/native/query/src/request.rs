@@ -16,6 +16,7 @@ use crate::table::{self, Method};
 
 /// A call of a method in the table.
 pub struct Request<'a> {
+    raw: &'a [u8],
     id: &'a RawValue,
     params: Option<&'a RawValue>,
     /// Its place in [`table::METHODS`].
@@ -39,7 +40,7 @@ impl<'a> Request<'a> {
         let Fields { version, id, method, params } = serde_json::from_slice(request).ok()?;
         let id = id.filter(|id| !id.get().starts_with(['{', '[']))?;
         let index = table::index_of(&method?)?;
-        (version? == "2.0").then_some(Self { id, params, index })
+        (version? == "2.0").then_some(Self { raw: request, id, params, index })
     }
 
     pub fn method(&self) -> &'static Method {
@@ -59,6 +60,13 @@ impl<'a> Request<'a> {
             if error.is_for_writer() {
                 return None;
             }
+            let error = match &context.origin {
+                Some(origin) if error.is_for_origin() => match origin.forward(self.raw) {
+                    Ok(body) => return Some(Answer { index: self.index, failed: false, body }),
+                    Err(why) => RpcError::internal(format!("the forked chain: {why}")),
+                },
+                _ => error,
+            };
             body.truncate(head);
             body.extend_from_slice(br#","error":"#);
             error.write(&mut body);

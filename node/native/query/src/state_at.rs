@@ -39,6 +39,9 @@ impl Context {
                 if head.hash == *hash {
                     return Ok(StateAt { context: self, at: None, pending: None });
                 }
+                if self.is_before_fork(*number) {
+                    return Err(RpcError::ask_origin());
+                }
                 if self.snapshot.canonical_hash(*number)? != Some(*hash) {
                     return Err(RpcError::server(format!("the state of side block {hash} is not available")));
                 }
@@ -58,28 +61,28 @@ impl Context {
 
 impl StateAt<'_> {
     pub fn account(&self, address: &Address) -> Result<Option<FlatAccount>, RpcError> {
-        self.account_hashed(&keccak256(address))
+        self.account_hashed(address, &keccak256(address))
     }
 
-    /// The account whose address hashes to this.
-    pub fn account_hashed(&self, hashed: &B256) -> Result<Option<FlatAccount>, RpcError> {
+    /// As `account`, where keccak(address) is known already.
+    pub fn account_hashed(&self, address: &Address, hashed: &B256) -> Result<Option<FlatAccount>, RpcError> {
         if let Some(touched) = self.pending.as_ref().and_then(|pending| pending.account(hashed)) {
             return Ok(touched);
         }
-        Ok(self.context.snapshot.account(hashed, self.at)?)
+        Ok(self.context.snapshot.account_of((address, hashed), self.at)?)
     }
 
     pub fn storage(&self, address: &Address, slot: &B256) -> Result<U256, RpcError> {
-        self.storage_hashed(&keccak256(address), slot)
+        self.storage_hashed(address, &keccak256(address), slot)
     }
 
-    /// A slot of the account whose address hashes to this; the slot is not hashed.
-    pub fn storage_hashed(&self, hashed: &B256, slot: &B256) -> Result<U256, RpcError> {
-        let slot = keccak256(slot);
-        if let Some(touched) = self.pending.as_ref().and_then(|pending| pending.storage(hashed, &slot)) {
+    /// As `storage`, where keccak(address) is known already.
+    pub fn storage_hashed(&self, address: &Address, hashed: &B256, slot: &B256) -> Result<U256, RpcError> {
+        let slot_key = keccak256(slot);
+        if let Some(touched) = self.pending.as_ref().and_then(|pending| pending.storage(hashed, &slot_key)) {
             return Ok(touched);
         }
-        Ok(self.context.snapshot.storage(hashed, &slot, self.at)?)
+        Ok(self.context.snapshot.slot_of((address, hashed), (&(*slot).into(), &slot_key), self.at)?)
     }
 
     pub fn code(&self, hash: &B256) -> Result<Bytes, RpcError> {
@@ -89,9 +92,8 @@ impl StateAt<'_> {
         if let Some(code) = self.pending.as_ref().and_then(|pending| pending.code(hash)) {
             return Ok(code);
         }
-        let code = self.context.snapshot.code(hash)?;
-        let code = code.ok_or_else(|| RpcError::internal(format!("the database has no code {hash}")))?;
-        Ok(Bytes::copy_from_slice(code))
+        let code = self.context.snapshot.code_of(hash)?;
+        code.ok_or_else(|| RpcError::internal(format!("the database has no code {hash}")))
     }
 
     /// The block of this state, `None` at the head (or pending).

@@ -11,7 +11,7 @@ use heed::RwTxn;
 
 use crate::{
     BlockRef, FlatAccount, StateError, chain_data, changes, logs,
-    meta::{self, Pointer},
+    meta::{self, KeptFrom, Pointer},
     nodes,
     tables::Tables,
     unwind,
@@ -24,7 +24,8 @@ pub struct Commit {
     /// come with the commit.
     pub unwind_to: Option<u64>,
     /// Canonical blocks on top of the head (or of `unwind_to`), ascending and without gaps. The last becomes the head.
-    /// The first block of a fresh database is the genesis.
+    /// The first block of a fresh database is the genesis, or the block that the chain forks: the database knows nothing
+    /// from before it, its state least of all.
     pub blocks: Vec<Arc<StoredBlock>>,
     /// Changes that no block made, on top of the head: for development chains. They count as the head block's: history
     /// has them before the next block, and unwinding the head takes them back.
@@ -104,7 +105,11 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
     if let Some(to) = commit.unwind_to {
         unwind::unwind(txn, tables, to)?;
     }
-    check_order(meta::pointer(txn, tables, Pointer::Head)?, &commit.blocks)?;
+    let head = meta::pointer(txn, tables, Pointer::Head)?;
+    check_order(head, &commit.blocks)?;
+    if let (None, Some(first)) = (head, commit.blocks.first()) {
+        begin_at(txn, tables, first.number)?;
+    }
     changes::write(txn, tables, &commit.blocks)?;
     chain_data::write(txn, tables, &commit.blocks)?;
     logs::write(txn, tables, &commit.blocks)?;
@@ -129,8 +134,19 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
     commit.spec_json.as_ref().map_or(Ok(()), |json| meta::set_spec_json(txn, tables, json))
 }
 
+/// A chain that does not begin with block 0 has nothing from below.
+fn begin_at(txn: &mut RwTxn<'_>, tables: &Tables, first: u64) -> Result<(), StateError> {
+    if first == 0 {
+        return Ok(());
+    }
+    meta::set_kept_from(txn, tables, KeptFrom::History, first + 1)?;
+    meta::set_kept_from(txn, tables, KeptFrom::Receipts, first)?;
+    meta::set_kept_from(txn, tables, KeptFrom::Bodies, first)
+}
+
 fn check_order(head: Option<BlockRef>, blocks: &[Arc<StoredBlock>]) -> Result<(), StateError> {
-    let next = head.map_or(0, |head| head.number + 1);
+    let Some(first) = blocks.first() else { return Ok(()) };
+    let next = head.map_or(first.number, |head| head.number + 1);
     for (expected, block) in (next..).zip(blocks) {
         if block.number != expected {
             return Err(StateError::Order(format!("block {} where {expected} follows", block.number)));

@@ -4,14 +4,14 @@ use std::{
     collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, MutexGuard, Weak},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak},
     time::Duration,
 };
 
 use heed::{EnvFlags, MdbError, RwTxn, types::Bytes};
 
 use crate::{
-    BadBlock, Commit, Snapshot, StateError, chain_data, commit,
+    BadBlock, Commit, Origin, Snapshot, StateError, chain_data, commit,
     environment::Environment,
     folder,
     meta::{self, Schema},
@@ -61,6 +61,7 @@ pub(crate) struct Shared {
     path: PathBuf,
     read_only: bool,
     writing: Mutex<()>,
+    pub(crate) origin: OnceLock<Arc<dyn Origin>>,
 }
 
 /// Folders that are open in this process: LMDB must not have one open twice.
@@ -123,6 +124,11 @@ impl Database {
         Ok(self.shared.environment.env().force_sync()?)
     }
 
+    /// From now on this chain is a fork: what it has not written is read from there, by this process. Once.
+    pub fn fork(&self, origin: Arc<dyn Origin>) {
+        let _ = self.shared.origin.set(origin);
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -179,6 +185,7 @@ impl Shared {
             path: path.to_owned(),
             read_only: options.read_only,
             writing: Mutex::new(()),
+            origin: OnceLock::new(),
         })
     }
 }

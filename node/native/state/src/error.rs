@@ -46,6 +46,9 @@ pub enum StateError {
     /// The state or data asked for was pruned.
     #[error("block {block} is below {earliest}, the earliest that is kept")]
     Pruned { block: u64, earliest: u64 },
+    /// The chain that this one forks could not be asked.
+    #[error("the forked chain: {0}")]
+    Origin(String),
     /// The system failed underneath.
     #[error("storage: {0}")]
     Io(io::Error),

@@ -47,6 +47,29 @@ fn first_after<'txn>(txn: &'txn RoTxn<'_>, history: Table, from: &[u8]) -> Resul
     Ok(found.filter(|(found, _)| found.starts_with(key)).map(|(_, before)| before))
 }
 
+/// Whether this chain's history has anything of a key.
+pub(crate) fn has_changed(txn: &RoTxn<'_>, history: Table, key: &[u8]) -> Result<bool, StateError> {
+    Ok(history.prefix_iter(txn, key)?.next().transpose()?.is_some())
+}
+
+/// Whether history knows of a time up to block `at` (or the head) at which there was no such account.
+pub(crate) fn was_absent(txn: &RoTxn<'_>, tables: &Tables, key: &B256, at: Option<u64>) -> Result<bool, StateError> {
+    if !has_changed(txn, tables.account_history, key.as_slice())? {
+        return Ok(false);
+    }
+    let before = keys::account_history(key, at.map_or(u64::MAX, |at| at.saturating_add(1)));
+    for entry in tables.account_history.prefix_iter(txn, key.as_slice())? {
+        let (entry, account) = entry?;
+        if entry > before.as_slice() {
+            break;
+        }
+        if decode_account(account)?.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(account(txn, tables, key, at)?.is_none())
+}
+
 /// Refuse a block whose state cannot be told any more.
 pub(crate) fn check_kept(txn: &RoTxn<'_>, tables: &Tables, block: u64) -> Result<(), StateError> {
     let earliest = earliest_state(txn, tables)?;

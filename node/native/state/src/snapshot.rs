@@ -15,7 +15,7 @@ use heed::RoTxn;
 use stf::Header;
 
 use crate::{
-    AccountNodes, BadBlock, BlockRef, ChangedKeys, FlatAccount, LogBlocks, LogFilter, SharedReads, StateDifference,
+    AccountNodes, BadBlock, BlockRef, ChangedKeys, FlatAccount, LogBlocks, LogFilter, Origin, SharedReads, StateDifference,
     StateError, StorageNodesAt, chain_data,
     database::Shared,
     environment::Read,
@@ -39,11 +39,16 @@ impl Snapshot {
         Ok(Self { read, earliest_state: OnceCell::new(), shared: Arc::clone(shared) })
     }
 
-    fn txn(&self) -> &RoTxn<'static> {
+    pub(crate) fn txn(&self) -> &RoTxn<'static> {
         &self.read.txn
     }
 
-    fn tables(&self) -> &Tables {
+    /// The chain that this one forks.
+    pub(crate) fn origin(&self) -> Option<&dyn Origin> {
+        self.shared.origin.get().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
         &self.shared.tables
     }
 

@@ -98,6 +98,8 @@ def greet(running: node.Node) -> None:
     if running.watch.admin is not None:
         print(f"metrics    http://{running.settings.metrics_addr}:{running.watch.admin.port}/metrics")
     print(f"chain id   {running.identity.chain_id}")
+    if running.opened.forked is not None:
+        print(f"fork of    {running.opened.forked.upstream.name} after block {running.opened.forked.block}")
     print(f"data       {running.identity.data_folder}")
     print("peers      none: this node runs without a peer-to-peer network")
     for number, account in enumerate(running.accounts):

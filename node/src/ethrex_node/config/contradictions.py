@@ -41,6 +41,24 @@ def _dev_alone(settings: Settings, given: Given) -> Iterator[str]:
                 yield f"{origin} has a meaning only with --dev"
 
 
+def _fork(settings: Settings, given: Given) -> Iterator[str]:
+    if settings.fork_url is None:
+        if "fork-block" in given:
+            yield f"{given['fork-block']} has a meaning only with --fork-url"
+        return
+    origin = given["fork-url"]
+    if not settings.dev:
+        yield f"{origin} has a meaning only with --dev"
+    if not settings.fork_url.startswith(("http://", "https://")):
+        yield f"{origin}: {settings.fork_url[:60]!r} is not the URL of a node: http://... or https://..."
+    if settings.dev and settings.datadir != MEMORY:
+        yield f"{given.get('datadir', '--datadir')}: a fork lives in memory; leave out either --datadir or --fork-url"
+    if settings.http_workers:
+        yield f"{given['http.workers']}: a fork is answered by one process; leave out --http.workers"
+    if settings.import_file is not None:
+        yield f"{given['import']}: a fork takes no blocks of others; leave out --import"
+
+
 def _ports(settings: Settings, given: Given) -> Iterator[str]:
     doors = [("http.port", settings.http_addr, settings.http_port)]
     doors.append(("authrpc.port", settings.authrpc_addr, settings.authrpc_port))
@@ -117,6 +135,7 @@ def _bootnodes(settings: Settings, given: Given) -> Iterator[str]:
 
 CHECKS: Final[tuple[Check, ...]] = (
     _dev_alone,
+    _fork,
     _ports,
     _namespaces,
     _websocket,

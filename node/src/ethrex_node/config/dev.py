@@ -38,28 +38,30 @@ def dev_genesis(
     """Fund these addresses. The system contracts of EIP-4788, 2935, 7002, 7251 and the deposit contract are present."""
     return genesis.check(
         {
-            "config": _config(chain_id),
+            "config": config(chain_id),
             "gasLimit": hex(gas_limit),
             "difficulty": "0x0",
             "timestamp": hex(timestamp),
             "baseFeePerGas": hex(1_000_000_000),
-            "alloc": _contracts() | {address.hex(): {"balance": hex(balance_wei)} for address in accounts},
+            "alloc": contracts() | {address.hex(): {"balance": hex(balance_wei)} for address in accounts},
         },
         "the dev genesis",
     )
 
 
-def _config(chain_id: int) -> dict[str, Any]:
-    config: dict[str, Any] = {"chainId": chain_id, "terminalTotalDifficulty": 0}
+def config(chain_id: int) -> dict[str, Any]:
+    """Every fork from the start."""
+    chosen: dict[str, Any] = {"chainId": chain_id, "terminalTotalDifficulty": 0}
     for fork in forks.FORKS:
         if fork.key not in ("daoForkBlock", "mergeNetsplitBlock"):
-            config[fork.key] = 0
+            chosen[fork.key] = 0
         if fork.key == LAST_FORK:
             break
-    return config | {"blobSchedule": BLOB_SCHEDULE, "depositContractAddress": DEPOSIT_CONTRACT}
+    return chosen | {"blobSchedule": BLOB_SCHEDULE, "depositContractAddress": DEPOSIT_CONTRACT}
 
 
-def _contracts() -> dict[str, Any]:
+def contracts() -> dict[str, Any]:
+    """The system contracts, as a genesis file's `alloc` has them."""
     data = importlib.resources.files(__package__) / "data" / "contracts.json"
-    contracts: dict[str, Any] = json.loads(data.read_bytes())
-    return contracts
+    alloc: dict[str, Any] = json.loads(data.read_bytes())
+    return alloc

@@ -153,7 +153,17 @@ class Settings:
     dev_mnemonic: str = options.option(
         "dev.mnemonic", "test test test test test test test test test test test junk", "where their keys come from"
     )
-    dev_chain_id: int = options.option("dev.chain-id", 31337, "id of the chain", low=1, high=(1 << 53) - 1)
+    dev_chain_id: int | None = options.option(
+        "dev.chain-id", None, "id of the chain (default: 31337; of a fork: that of the forked chain)",
+        low=1, high=(1 << 53) - 1,
+    )  # fmt: skip
+    fork_url: str | None = options.option(
+        "fork-url", None, "JSON-RPC of a node whose chain the dev chain forks: state that it has not written itself is "
+        "read there",
+    )  # fmt: skip
+    fork_block: int | None = options.option(
+        "fork-block", None, "the block to fork (default: the latest when the node starts)", low=0
+    )
 
     # Observing
     metrics: bool = options.option("metrics", False, "serve Prometheus metrics and the probes on a door of their own")

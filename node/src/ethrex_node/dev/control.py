@@ -40,11 +40,16 @@ class Written:
 
 @dataclass(slots=True)
 class Control:
-    """The dev chain's levers. `patches` are the writes past the blocks, oldest first."""
+    """
+    The dev chain's levers. `patches` are the writes past the blocks, oldest first; `first_block` is block 0, or the one that
+    the chain forks, and `clock_offset` what its clock began with.
+    """
 
     producer: Producer
     pool: Pool
     wallet: Wallet
+    first_block: int = 0
+    clock_offset: int = 0
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
     patches: list[Written] = field(default_factory=list)
     next_snapshot: int = 1

@@ -6,8 +6,8 @@ estimate, fees that stay good while the base fee doubles.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -43,6 +43,7 @@ class Unlocked:
     reader: parts.Reader
     identity: parts.Identity
     keep: Callable[[_native.Transaction], Awaitable[None]]  # so that a restart finds what was pooled
+    fork: Mapping[str, Any] = field(default_factory=dict)  # anvil_nodeInfo's words for what is forked
 
     @property
     def rules(self) -> rules.Rules:
@@ -126,7 +127,7 @@ def node_info(state: Unlocked) -> dict[str, Any]:
             "gasLimit": hex(head.gas_limit),
             "gasPrice": hex(block.base_fee_wei + TIP_WEI),
         },
-        "forkConfig": {},
+        "forkConfig": dict(state.fork),
     }
 
 
@@ -139,16 +140,16 @@ async def hardhat_reset(state: Unlocked, options: dict[str, Any] | None = None) 
 
 @METHODS.method("anvil_reset", raises=(errors.Refused,))
 async def reset(state: Unlocked, options: dict[str, Any] | None = None) -> None:
-    """Back to block 0, with an empty pool and the machine's time. Snapshots are forgotten."""
-    if options is not None and options.get("forking") is not None:
-        raise errors.Refused("this node does not fork other chains")
+    """Back to the first block, with an empty pool and the clock of the start. Snapshots are forgotten."""
+    if options is not None and options.get("forking"):
+        raise errors.Refused("the node forks when it starts: --fork-url, --fork-block")
     control = state.control
-    genesis = control.producer.chain.native.canonical_hash(0)
-    assert genesis is not None
-    await control.rewind(genesis, 0)
+    first = control.producer.chain.native.canonical_hash(control.first_block)
+    assert first is not None
+    await control.rewind(first, 0)
     control.snapshots.clear()
     clock = control.producer.clock
-    clock.offset, clock.next_timestamp, clock.interval = 0, None, None
+    clock.offset, clock.next_timestamp, clock.interval = control.clock_offset, None, None
 
 
 async def _signed(state: Unlocked, asked: dict[str, Any]) -> tuple[_native.Transaction, bool]:

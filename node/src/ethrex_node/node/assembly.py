@@ -27,6 +27,7 @@ from ..config import contradictions, genesis, networks, settings
 from ..config import dev as dev_config
 from ..dev import accounts as dev_accounts
 from ..dev import beacon, blobs, control, methods, producer, unlocked, wallet
+from ..dev.clock import BlockClock
 from ..engine import jwt, testing
 from ..engine import methods as engine_methods
 from ..observe import health
@@ -35,7 +36,7 @@ from ..pool.door import Door, Forward
 from ..pool.journal import Journal
 from ..rpc import parts, server, service, stats, table, workers
 from ..rpc import settings as rpc_settings
-from . import consensus, figures
+from . import consensus, figures, forking
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ ENGINE_BODY_BYTES: Final = 128 << 20  # a payload may hold a block of 10 MiB as 
 ENGINE_ANSWER_SECONDS: Final = 120.0
 READERS_SECONDS: Final = 60.0  # between two looks at who reads the database
 CLIENT: Final = f"ethrex-py/v{_native.version()}"
+FORK_SECONDS: Final = 60.0  # a call waits for another node's answers, one after the other
+FORK_THREADS: Final = 16  # most of them wait
 DEV_NAMESPACES: Final = ("personal", "evm", "anvil", "hardhat")
 BEFORE_OSAKA: Final = frozenset({"Paris", "Shanghai", "Cancun", "Prague"})
 NO_BLOBS: Final = frozenset({3})
@@ -58,13 +61,17 @@ class Opened:
     genesis: genesis.Genesis
     folder: Path
     scratch: tempfile.TemporaryDirectory[str] | None
+    forked: forking.Forked | None = None
 
 
 def open_chain(wanted: settings.Settings) -> Opened:
     """Open the data folder that the settings name, or begin a chain in it. Raises the errors of config and storage."""
+    addresses = [account.address for account in _dev_accounts(wanted)]
+    if wanted.fork_url is not None:
+        return _open_fork(wanted, addresses)
     if wanted.dev:
-        addresses = [account.address for account in _dev_accounts(wanted)]
-        first = dev_config.dev_genesis(addresses, chain_id=wanted.dev_chain_id, balance_wei=wanted.dev_balance * 10**18)
+        chain_id = wanted.dev_chain_id or dev_config.CHAIN_ID
+        first = dev_config.dev_genesis(addresses, chain_id=chain_id, balance_wei=wanted.dev_balance * 10**18)
         name = "dev"
     else:
         network = networks.load(wanted.network)
@@ -79,6 +86,16 @@ def open_chain(wanted: settings.Settings) -> Opened:
     return Opened(
         _native.Chain(folder / "chain", first.json, durable=durable, remember_slots=wanted.dev), first, folder, scratch
     )
+
+
+def _open_fork(wanted: settings.Settings, addresses: Sequence[bytes]) -> Opened:
+    scratch = tempfile.TemporaryDirectory(prefix="ethrex-")
+    try:
+        forked = forking.open_fork(wanted, Path(scratch.name), addresses)
+    except BaseException:
+        scratch.cleanup()
+        raise
+    return Opened(forked.native, forked.genesis, Path(scratch.name), scratch, forked)
 
 
 def _dev_accounts(wanted: settings.Settings) -> list[dev_accounts.DevAccount]:
@@ -136,11 +153,16 @@ class Node:
         self._groups = groups
         self.native = opened.native
         self.chain = Chain(opened.native)
+        self.clock = BlockClock(offset=self._clock_offset())
         self.pool = Pool(self._accounts, self._rules(), self._pool_limits())
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="intake")
         persistent = opened.scratch is None and wanted.mempool_journal
         self.door = Door(
-            self.pool, self._threads, Journal(opened.folder / "pool.journal") if persistent else None, forward
+            self.pool,
+            self._threads,
+            Journal(opened.folder / "pool.journal") if persistent else None,
+            forward,
+            warm=None if opened.forked is None else opened.native.accounts,
         )
         self.chain.listeners.append(self._follow)
         self.accounts = _dev_accounts(wanted) if wanted.dev else []
@@ -161,6 +183,7 @@ class Node:
             limits=self._limits(),
             more=self._more(),
             pending=self._pending,
+            upstream=None if opened.forked is None else opened.forked.upstream,
         )
         self.url = ""
         self.auth_url = ""
@@ -257,6 +280,8 @@ class Node:
         self._threads.shutdown(wait=True)
         await self.chain.write(self.native.sync)
         self.chain.close()
+        if self.opened.forked is not None:
+            self.opened.forked.upstream.close()
         if self.opened.scratch is not None:
             self.opened.scratch.cleanup()
 
@@ -292,7 +317,13 @@ class Node:
     def _producer(self) -> producer.Producer:
         kept = blobs.BlobStore(None if self.opened.scratch is not None else self.opened.folder / "blobs")
         seconds = self.settings.dev_block_time
-        return producer.Producer(self.chain, self.pool, self.builder, block_seconds=seconds, blobs=kept)
+        return producer.Producer(
+            self.chain, self.pool, self.builder, clock=self.clock, block_seconds=seconds, blobs=kept
+        )
+
+    def _clock_offset(self) -> int:
+        """A fork goes on from the time of the block that it forks."""
+        return 0 if self.opened.forked is None else self.chain.head.timestamp - int(time.time())
 
     def _pending_of(self, made_by: producer.Producer) -> PendingBlocks:
         def build() -> Awaitable[_native.Pending]:
@@ -316,8 +347,12 @@ class Node:
             (testing.METHODS, testing.Testing(self.engine, self.payloads)),
         ]
         if self.producer is not None:
-            levers = control.Control(self.producer, self.pool, wallet.Wallet(self.accounts))
-            more += methods.groups(unlocked.Unlocked(levers, self.reader, self.identity, self.door.keep))
+            forked = self.opened.forked
+            first = 0 if forked is None else forked.block
+            held = wallet.Wallet(self.accounts)
+            levers = control.Control(self.producer, self.pool, held, first, self.clock.offset)
+            facts = {} if forked is None else forked.facts()
+            more += methods.groups(unlocked.Unlocked(levers, self.reader, self.identity, self.door.keep, facts))
         return more
 
     def _pages(self) -> dict[str, server.PageHandler]:
@@ -344,7 +379,7 @@ class Node:
 
     def _limits(self) -> rpc_settings.Limits:
         wanted = self.settings
-        return rpc_settings.Limits(
+        limits = rpc_settings.Limits(
             body_bytes=wanted.rpc_max_body,
             message_bytes=wanted.rpc_max_message,
             batch_items=wanted.rpc_batch_items,
@@ -356,6 +391,10 @@ class Node:
             filter_seconds=wanted.rpc_filter_timeout,
             subscriptions=wanted.rpc_subscriptions,
         )
+        if self.opened.forked is None:
+            return limits
+        seconds = max(limits.answer_seconds, FORK_SECONDS)
+        return replace(limits, heavy_threads=FORK_THREADS, answer_seconds=seconds)
 
     def _reader_settings(self) -> bytes:
         wanted = self.settings
@@ -364,7 +403,7 @@ class Node:
                 "client_version": CLIENT,
                 "network_id": self.opened.genesis.chain_id,
                 "gas_cap": wanted.rpc_gas_cap,
-                "evm_timeout_seconds": wanted.rpc_evm_timeout,
+                "evm_timeout_seconds": max(wanted.rpc_evm_timeout, FORK_SECONDS if self.opened.forked else 0),
                 "log_range": wanted.rpc_log_range,
                 "log_results": wanted.rpc_log_results,
                 "elsewhere": "pool" if self._pending is None else "pending_block",
@@ -390,7 +429,7 @@ class Node:
     def _rules(self) -> Rules:
         """The next block, as far as the pool needs it."""
         head = self.native.head()
-        block = self.native.next_block(max(int(time.time()), head.timestamp + 1))
+        block = self.native.next_block(self.clock.peek(head.timestamp))
         return Rules(
             chain_id=self.opened.genesis.chain_id,
             fork=block.fork,

@@ -32,13 +32,20 @@ class Door:
     What the RPC asks of the pool (``rpc.parts.Pool``). One per node.
 
     With `forward` somebody else decides (a rollup's sequencer): what is taken there is kept here as well, so that it is
-    seen as pending, and this pool's own opinion does not count.
+    seen as pending, and this pool's own opinion does not count. `warm` reads the senders' accounts before the pool does,
+    off the event loop, where that may take long.
     """
 
     def __init__(
-        self, pool: Pool, executor: Executor, journal: Journal | None = None, forward: Forward | None = None
+        self,
+        pool: Pool,
+        executor: Executor,
+        journal: Journal | None = None,
+        forward: Forward | None = None,
+        warm: Callable[[Sequence[bytes]], object] | None = None,
     ) -> None:
         self.pool = pool
+        self._warm = warm
         self.journal = journal
         self._forward = forward
         self._executor = executor
@@ -84,6 +91,8 @@ class Door:
         cells = self.pool.block_rules.osaka
         decoded = await loop.run_in_executor(self._executor, _decode, raw, cells)
         good = [transaction for transaction in decoded if not isinstance(transaction, str)]
+        if self._warm is not None:
+            await loop.run_in_executor(self._executor, self._warm, [one.sender for one in good])
         verdicts = iter(self.pool.add(good, local=True))
         answers: list[bytes | Exception] = []
         kept = []

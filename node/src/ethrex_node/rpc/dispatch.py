@@ -42,6 +42,7 @@ class Dispatcher:
         remote: parts.Remote | None = None,
         tunnel: Callable[[parts.Session], Awaitable[parts.Remote]] | None = None,
         pending: parts.PendingBlock | None = None,
+        waits: bool = False,
     ) -> None:
         self._table = methods
         self._native = reader.answer
@@ -54,7 +55,7 @@ class Dispatcher:
         self.stats.cover([row.name for row in methods.rows])
         self._threads = threads or ThreadPoolExecutor(limits.heavy_threads, "rpc")
         self._waiting = 0
-        self._pace = pace.Pace(methods.rows, served, worker=remote is not None)
+        self._pace = pace.Pace(methods.rows, served, worker=remote is not None, waits=waits)
         self._adaptive = self._pace.adaptive
 
     def answer(self, body: bytes, session: parts.Session | None = None) -> Answer:

@@ -32,3 +32,4 @@ class Node:
     filters: filters.Filters
     subscriptions: subscriptions.Subscriptions
     limits: settings.Limits
+    upstream: parts.Upstream | None = None

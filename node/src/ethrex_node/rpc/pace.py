@@ -27,11 +27,14 @@ FORGET: Final = 0.9
 class Pace:
     """The mask for ``Reader.answer``: one byte a native method, 1 = run it here and now."""
 
-    def __init__(self, rows: Sequence[table.Method], served: frozenset[str], *, worker: bool) -> None:
+    def __init__(
+        self, rows: Sequence[table.Method], served: frozenset[str], *, worker: bool, waits: bool = False
+    ) -> None:
+        """`waits`: any read may wait for another node, so that all of them go to threads."""
         native = [row for row in rows if row.index >= 0]
-        self.adaptive = bytes(row.weight == table.HEAVY and not worker for row in native)
+        self.adaptive = bytes(row.weight == table.HEAVY and not worker and not waits for row in native)
         self._slowest = [0.0] * len(native)
-        self._bits = bytearray(row.name in served and row.weight != table.UNBOUNDED for row in native)
+        self._bits = bytearray(row.name in served and row.weight != table.UNBOUNDED and not waits for row in native)
         self._served = bytes(row.name in served for row in native)
         self.mask = bytes(self._bits)
 

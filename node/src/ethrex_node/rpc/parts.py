@@ -131,6 +131,14 @@ class Peers(Protocol):
         ...
 
 
+class Upstream(Protocol):
+    """The node of the chain that this one forks."""
+
+    async def ask(self, method: str, params: list[Any]) -> Any:
+        """One call's result. Raises errors.RpcError."""
+        ...
+
+
 class Session(Protocol):
     """A connection that can push."""
 

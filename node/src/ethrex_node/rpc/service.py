@@ -57,6 +57,7 @@ class Service:
         limits: settings.Limits | None = None,
         more: Groups = (),
         pending: parts.PendingBlock | None = None,
+        upstream: parts.Upstream | None = None,
     ) -> None:
         self.limits = limits or settings.Limits()
         self.reader = reader
@@ -74,6 +75,7 @@ class Service:
             filters=self.filters,
             subscriptions=self.subscriptions,
             limits=self.limits,
+            upstream=upstream,
         )
         self.table = methods(native, Local(identity, keccak, self.modules), self.node, more)
         self.further = [function.name for group, _ in more for function in group.functions]
@@ -99,6 +101,7 @@ class Service:
             counters=self.stats,
             threads=self._threads,
             pending=self._pending,
+            waits=self.node.upstream is not None,
         )
 
     async def start(self) -> None:

@@ -67,7 +67,8 @@ pub fn trace_transaction(context: &Context, params: &Params<'_>, out: &mut Vec<u
 /// The block of a transaction, and its place there.
 pub fn find_transaction(context: &Context, hash: &B256) -> Result<(Stored, usize), RpcError> {
     let missing = || RpcError::server("transaction not found");
-    let (number, index) = context.snapshot.transaction_location(hash)?.ok_or_else(missing)?;
+    let location = context.snapshot.transaction_location(hash)?;
+    let (number, index) = location.map_or_else(|| context.unknown(), |found| Ok(Some(found)))?.ok_or_else(missing)?;
     let block = context.snapshot.canonical_hash(number)?.ok_or_else(missing)?;
     Ok((Stored::load(context, number, block)?, index as usize))
 }

@@ -65,7 +65,7 @@ impl DatabaseRef for Source<'_> {
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, SourceError> {
         self.check_time()?;
-        let account = self.state.account_hashed(&self.hash(address))?;
+        let account = self.state.account_hashed(&address, &self.hash(address))?;
         Ok(account.map(|account| AccountInfo {
             nonce: account.nonce,
             balance: account.balance,
@@ -81,14 +81,13 @@ impl DatabaseRef for Source<'_> {
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, SourceError> {
         self.check_time()?;
-        Ok(self.state.storage_hashed(&self.hash(address), &slot.into())?)
+        Ok(self.state.storage_hashed(&address, &self.hash(address), &slot.into())?)
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, SourceError> {
         if number > self.number {
             return Ok(B256::ZERO);
         }
-        let hash = self.context.snapshot.canonical_hash(number).map_err(RpcError::from)?;
-        Ok(hash.unwrap_or_default())
+        Ok(self.context.snapshot.block_hash(number).map_err(RpcError::from)?)
     }
 }

@@ -24,13 +24,24 @@ pub fn get_logs(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Re
     writer.out.push(b'[');
     match filter.blocks {
         Blocks::Hash(hash) => {
-            let Some(number) = context.snapshot.number_of(&hash)? else {
+            let number = context.snapshot.number_of(&hash)?;
+            let Some(number) = number.map_or_else(|| context.unknown(), |number| Ok(Some(number)))? else {
                 return Err(RpcError::server("unknown block"));
             };
             writer.block(number, &hash)?;
         }
         Blocks::Range { from, to } => {
-            let (first, last) = resolve_range(context, from, to)?;
+            let (mut first, last) = resolve_range(context, from, to)?;
+            if let Some(origin) = context.origin.as_ref().filter(|origin| first < origin.block()) {
+                let newest = last.min(origin.block() - 1);
+                let logs = origin.logs(params.raw(0).unwrap_or_default(), first, newest);
+                writer.others(&logs.map_err(|why| RpcError::internal(format!("the forked chain: {why}")))?)?;
+                first = origin.block();
+            }
+            if first > last {
+                writer.out.push(b']');
+                return Ok(());
+            }
             let indexed = LogFilter::new(&filter.criteria.addresses, &filter.criteria.topics);
             for number in context.snapshot.blocks_with(&indexed, first, last) {
                 writer.canonical_block(number?.into())?;
@@ -70,8 +81,10 @@ fn resolve_range(context: &Context, from: Option<BlockTag>, to: Option<BlockTag>
 }
 
 fn resolve(context: &Context, tag: BlockTag) -> Result<u64, RpcError> {
-    if let BlockTag::Number(number) = tag {
-        return Ok(number);
+    match tag {
+        BlockTag::Number(number) => return Ok(number),
+        BlockTag::Earliest if context.origin.is_some() => return Ok(0),
+        _ => {}
     }
     match context.find(tag.into()) {
         Ok(Some(Found::Stored { number, .. })) => Ok(number),
@@ -123,6 +136,15 @@ impl LogWriter<'_> {
                 }
                 index += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// Logs that another node has written.
+    fn others(&mut self, logs: &[serde_json::Value]) -> Result<(), RpcError> {
+        for log in logs {
+            self.separate()?;
+            self.out.extend_from_slice(log.to_string().as_bytes());
         }
         Ok(())
     }

@@ -38,9 +38,12 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
     let Found::Stored { number, hash } = found else {
         return Err(RpcError::server("proofs of the pending block are not available"));
     };
+    if context.origin.is_some() {
+        return Err(RpcError::server("no proofs on a fork: it holds what it wrote itself, not the whole state"));
+    }
     check_window(context, number)?;
     let hashed = keccak256(address);
-    let account = state.account_hashed(&hashed)?;
+    let account = state.account_hashed(&address, &hashed)?;
     let storage_root = account.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let state_root = context.header(number, &hash)?.state_root;
     let account_proof =
@@ -56,7 +59,7 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
     object.quantity("nonce", account.map_or(0, |account| account.nonce));
     object.data("storageHash", &account.map_or(B256::ZERO, |account| account.storage_root)[..]);
     json::try_list(object.key("storageProof"), &keys, |out, (key, length)| -> Result<(), RpcError> {
-        let value = state.storage_hashed(&hashed, key)?;
+        let value = state.storage_hashed(&address, &hashed, key)?;
         let proof = slots.prove(key)?;
         let mut object = Object::open(out);
         if *length == 32 {

@@ -20,6 +20,7 @@ pub fn get_transaction_receipt(context: &Context, params: &Params<'_>, out: &mut
     let hash: B256 = params.required(0)?;
 
     let Some((number, index)) = context.snapshot.transaction_location(&hash)? else {
+        context.unknown::<()>()?;
         json::null(out);
         return Ok(());
     };

@@ -8,7 +8,7 @@ that is still pooled, and the nonce after the pooled ones.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 import orjson
@@ -75,22 +75,31 @@ async def send_raw_transaction_sync(
         end()
 
 
+def _elsewhere(node: Node, method: str, transaction_hash: bytes) -> Coroutine[Any, Any, Any] | None:
+    """What the chain that this one forks knows of a transaction."""
+    return None if node.upstream is None else node.upstream.ask(method, [params.hex_data(transaction_hash)])
+
+
 @METHODS.method("eth_getTransactionByHash")
 def transaction_by_hash(node: Node, transaction_hash: params.Hash) -> Any:
     """A transaction, mined or pooled."""
     pooled = node.pool.get(transaction_hash)
-    return None if pooled is None else orjson.Fragment(pooled.json)
+    if pooled is not None:
+        return orjson.Fragment(pooled.json)
+    return _elsewhere(node, "eth_getTransactionByHash", transaction_hash)
 
 
 @METHODS.method("eth_getRawTransactionByHash")
-def raw_transaction_by_hash(node: Node, transaction_hash: params.Hash) -> str:
+def raw_transaction_by_hash(node: Node, transaction_hash: params.Hash) -> Any:
     """A transaction's bytes, mined or pooled; no bytes where there is none."""
     pooled = node.pool.get(transaction_hash)
-    return params.hex_data(b"" if pooled is None else pooled.raw)
+    if pooled is not None:
+        return params.hex_data(pooled.raw)
+    return _elsewhere(node, "eth_getRawTransactionByHash", transaction_hash) or "0x"
 
 
 @METHODS.method("debug_getRawTransaction")
-def debug_raw_transaction(node: Node, transaction_hash: params.Hash) -> str:
+def debug_raw_transaction(node: Node, transaction_hash: params.Hash) -> Any:
     """A transaction's bytes, mined or pooled; no bytes where there is none."""
     return raw_transaction_by_hash(node, transaction_hash)
 
