@@ -1,6 +1,8 @@
 """Order, gaps, replacement, limits, following the chain."""
 
+import dataclasses
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -212,10 +214,11 @@ def test_random_traffic_keeps_the_books() -> None:
             fee = dice.randrange(1, 50) * GWEI
             nonce = ledger.nonces.get(who, 0) + dice.randrange(0, 12)
             tip = min(fee, dice.randrange(1, 9) * GWEI)
-            pool.add(
-                [FakeTransaction(sender=who, nonce=nonce, max_fee_per_gas=fee, max_priority_fee_per_gas=tip)],
-                local=False,
-            )
+            sent = FakeTransaction(sender=who, nonce=nonce, max_fee_per_gas=fee, max_priority_fee_per_gas=tip)
+            if dice.random() < 0.1:
+                named = [address(dice.randrange(1, 20)) for _ in range(2)]
+                sent = dataclasses.replace(sent, kind=rules.SET_CODE, authorities=named, authorization_count=2)
+            pool.add([sent], local=False)
         elif roll < 0.9 and pool.by_hash:
             pool.drop(dice.choice(list(pool.by_hash)))
         else:
@@ -230,6 +233,7 @@ def check_books(pool: pools.Pool) -> None:
     held = [t for sender in pool.senders.values() for t in sender.transactions.values()]
     assert {t.hash for t in held} == set(pool.by_hash) == set(pool.arrived)
     assert len(held) <= pool.limits.total
+    assert pool.authorities == Counter(authority for t in held for authority in t.authorities)
     for sender in pool.senders.values():
         assert sender.transactions
         assert sender.cost_wei == sum(t.cost for t in sender.transactions.values())

@@ -8,6 +8,7 @@ nothing here waits, nothing is locked. The pool follows the chain by `follow`, o
 
 import heapq
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -44,6 +45,7 @@ class Pool:
     senders: dict[bytes, Sender] = field(default_factory=dict)
     local: set[bytes] = field(default_factory=set)
     arrived: dict[bytes, float] = field(default_factory=dict)
+    authorities: Counter[bytes] = field(default_factory=Counter)  # of pooled set-code transactions
     blobs: int = 0
     counters: Counters = field(default_factory=Counters)
     listeners: list[Listener] = field(default_factory=list)
@@ -79,6 +81,8 @@ class Pool:
         rules.check_account(transaction, sender.account)
         old = sender.transactions.get(transaction.nonce)
         self._check_spending(transaction, sender, old)
+        self._check_delegation(transaction, sender)
+        self._check_authorities(transaction)
         if old is None:
             self._check_room(transaction, sender)  # last: others are let go for this one
         else:
@@ -90,6 +94,33 @@ class Pool:
         self.by_hash[transaction.hash] = transaction
         self.arrived[transaction.hash] = self.clock()
         self.blobs += transaction.kind == rules.BLOB
+        if transaction.kind == rules.SET_CODE:
+            self.authorities.update(transaction.authorities)
+
+    def _check_delegation(self, transaction: rules.Transaction, sender: Sender) -> None:
+        """
+        geth's rule for EIP-7702: code of its own, there or on its way, may spend what an account's transactions count on.
+        So the pool holds one of such an account, which may be replaced.
+        """
+        if not sender.account.delegated and transaction.sender not in self.authorities:
+            return
+        if sender.nonce <= transaction.nonce < sender.end:
+            return
+        if sender.end > sender.nonce:
+            raise errors.Invalid("in-flight transaction limit reached for delegated accounts")
+        if transaction.nonce != sender.nonce:
+            raise errors.Invalid("gapped-nonce tx from delegated accounts")
+
+    def _check_authorities(self, transaction: rules.Transaction) -> None:
+        """The same from the other side: who has more than one transaction here is not given code meanwhile."""
+        if transaction.kind != rules.SET_CODE:
+            return
+        for authority in transaction.authorities:
+            sender = self.senders.get(authority)
+            if sender is None:
+                continue
+            if len(sender.transactions) > 1 or any(one.kind == rules.BLOB for one in sender.transactions.values()):
+                raise errors.Invalid("authority already reserved")
 
     def _check_replacement(self, old: rules.Transaction, new: rules.Transaction) -> None:
         """EIP-1559 pools: both fees rise by the bump (10 %; 100 % with blobs, whose fee rises too)."""
@@ -115,8 +146,6 @@ class Pool:
                 raise errors.NonceGap(sender.end, transaction.nonce)
             if len(sender.transactions) >= self.limits.blobs_per_sender or self.blobs >= self.limits.blob_total:
                 raise errors.Full("blob pool is full")
-        if gapped and sender.account.delegated:
-            raise errors.Invalid("gapped-nonce tx from delegated accounts")
         crowded = len(self.by_hash) * 100 >= self.limits.total * self.limits.free_gap_percent
         if gapped and crowded and sender.queued() >= self.limits.queued_per_sender:
             raise errors.Full(f"sender has {sender.queued()} transactions behind a nonce gap, limit reached")
@@ -187,6 +216,7 @@ class Pool:
         self.senders.clear()
         self.local.clear()
         self.arrived.clear()
+        self.authorities.clear()
         self.blobs = 0
 
     def get(self, transaction_hash: bytes) -> rules.Transaction | None:
@@ -225,6 +255,11 @@ class Pool:
             self.blobs -= transaction.kind == rules.BLOB
             self.local.discard(transaction.hash)
             self.arrived.pop(transaction.hash, None)
+            if transaction.kind == rules.SET_CODE:
+                for authority in transaction.authorities:
+                    self.authorities[authority] -= 1
+                    if not self.authorities[authority]:
+                        del self.authorities[authority]
 
     def _forget_if_empty(self, address: bytes) -> None:
         sender = self.senders.get(address)
