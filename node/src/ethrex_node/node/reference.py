@@ -57,6 +57,10 @@ ABSENT: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         ("debug_traceChain", "debug_standardTraceBlockToFile", "debug_preimage", "debug_setHead"),
         "of geth's console; `debug_traceBlockByNumber` and the fork choice cover their use",
     ),
+    (
+        ('{"tracer": "{step: function() {...}}"}',),
+        "tracers in JavaScript would run strangers' programs in the node; the struct log of `debug_trace*` has every step",
+    ),
 )  # fmt: skip
 
 
