@@ -131,6 +131,9 @@ def test_only_a_likely_slip_in_the_environment_is_warned_of() -> None:
     [
         ({"dev": True, "network": "hoodi"}, "leave out either --network or --dev"),
         ({"dev.block-time": 1}, "--dev.block-time has a meaning only with --dev"),
+        ({"fork-url": "http://localhost:1"}, "--fork-url has a meaning only with --dev"),
+        ({"dev": True, "fork-block": 1}, "--fork-block has a meaning only with --fork-url"),
+        ({"dev": True, "fork-url": "localhost:8545"}, "'localhost:8545' is not the URL of a node"),
         ({"authrpc.port": 8545}, "--authrpc.port and --http.port are both 8545"),
         ({"metrics": True, "metrics.port": 8545, "metrics.addr": "0.0.0.0"}, "are both 8545"),
         ({"metrics.port": 1}, "--metrics.port has a meaning only with --metrics"),

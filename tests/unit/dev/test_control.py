@@ -86,7 +86,7 @@ async def test_reset_goes_back_to_block_0(dev: Dev) -> None:
     await dev.call("anvil_mine", "0x3")
     await dev.call("anvil_reset")
     assert (dev.number(), dev.balance(TARGET), dev.control.producer.clock.offset) == (0, 0, 0)
-    with pytest.raises(errors.Refused, match="does not fork"):
+    with pytest.raises(errors.Refused, match="--fork-url"):
         await dev.call("anvil_reset", {"forking": {"jsonRpcUrl": "http://localhost"}})
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unit.chain import chains
-
 from ethrex_node.node import figures
+from unit.chain import chains
 
 
 def test_nobody_is_behind_where_nobody_reads(tmp_path: Path) -> None:

@@ -7,66 +7,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ethrex_node.engine import jwt
 from ethrex_node.rpc import server
+from unit.node.running import COMMAND, TIMEOUT_SECONDS, Running, call, node
 
 ZERO = "0x" + "00" * 32
-TIMEOUT_SECONDS = 30
-COMMAND = str(Path(sys.executable).with_name("ethrex"))
-
-
-@dataclass
-class Running:
-    process: subprocess.Popen[str]
-    urls: dict[str, str]
-    secret: bytes
-
-    def ask(self, method: str, *params: Any) -> Any:
-        return _call(self.urls["JSON-RPC"], method, params, {})
-
-    def engine(self, method: str, *params: Any) -> Any:
-        token = jwt.sign(self.secret, time.time())
-        return _call(self.urls["Engine"], method, params, {"Authorization": f"Bearer {token}"})
-
-
-def _call(url: str, method: str, params: Any, headers: dict[str, str]) -> Any:
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-        return json.load(answer)["result"]
-
-
-@contextmanager
-def node(folder: Path, *flags: str, network: str | None = "hoodi") -> Iterator[Running]:
-    ports = ["--http.port", "0", "--authrpc.port", "0", "--metrics", "--metrics.port", "0"]
-    chain = [] if network is None else ["--network", network]
-    command = [COMMAND, *chain, "--datadir", str(folder), *ports, *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-    assert process.stdout is not None
-    urls = {}
-    for line in process.stdout:
-        urls[line.split()[0]] = line.split()[-1]
-        if line.startswith("peers"):
-            break
-    try:
-        yield Running(process, urls, jwt.load_secret(folder / "jwt.hex") if network else b"")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(TIMEOUT_SECONDS)
-        process.stdout.close()
 
 
 def slot(running: Running) -> str:
@@ -113,7 +64,7 @@ def test_the_chain_is_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_the_engine_asks_for_its_secret(tmp_path: Path) -> None:
     with node(tmp_path) as running, pytest.raises(urllib.error.HTTPError, match="401") as refused:
-        _call(running.urls["Engine"], "engine_exchangeCapabilities", [[]], {})
+        call(running.urls["Engine"], "engine_exchangeCapabilities", [[]], {})
     refused.value.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 from ethrex_node import _native
 from ethrex_node.config import genesis as genesis_files
 from ethrex_node.rollup import artifacts, genesis
-from unit.node.test_process import Running, node
+from unit.node.running import Running, node
 
 CHAIN_ID = 65_536_999
 ALICE = bytes.fromhex("a1" * 20)

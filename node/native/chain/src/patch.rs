@@ -97,7 +97,10 @@ impl Chain {
 fn undo(snapshot: &Snapshot, key: &B256, before: Option<&FlatAccount>, patch: &Patch) -> Result<Patch, ChainError> {
     let mut storage = Vec::with_capacity(patch.storage.len());
     for (slot, _) in &patch.storage {
-        storage.push((*slot, snapshot.slot_of((&patch.address, key), (slot, &keccak256(slot.to_be_bytes::<32>())), None)?));
+        storage.push((
+            *slot,
+            snapshot.slot_of((&patch.address, key), (slot, &keccak256(slot.to_be_bytes::<32>())), None)?,
+        ));
     }
     let code = match before.map(|account| account.code_hash).filter(|hash| *hash != KECCAK256_EMPTY) {
         Some(hash) => snapshot.code_of(&hash)?.unwrap_or_default(),

@@ -518,7 +518,8 @@ fn account_facts(snapshot: &state::Snapshot, address: &Address) -> Result<(u64, 
     };
     let balance = u128::try_from(account.balance).unwrap_or(u128::MAX);
     let has_code = account.code_hash != alloy_primitives::KECCAK256_EMPTY;
-    let delegated = has_code && snapshot.code_of(&account.code_hash)?.is_some_and(|code| code.starts_with(&[0xef, 1, 0]));
+    let delegated =
+        has_code && snapshot.code_of(&account.code_hash)?.is_some_and(|code| code.starts_with(&[0xef, 1, 0]));
     Ok((account.nonce, balance, has_code, delegated))
 }
 

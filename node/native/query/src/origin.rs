@@ -190,3 +190,78 @@ fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
 fn field<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     T::deserialize(value).map_err(|error| format!("its node answers {value}: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Answers each call of a batch with what stands for its method; counts the batches.
+    struct Scripted(Vec<(&'static str, Value)>, AtomicU32);
+
+    impl Transport for &'static Scripted {
+        fn send(&self, body: &[u8]) -> Result<Vec<u8>, String> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            let calls: Vec<Value> = serde_json::from_slice(body).unwrap();
+            let answer = |call: &Value| {
+                let found = self.0.iter().find(|(method, _)| call["method"] == *method);
+                found.map_or_else(
+                    || json!({"id": call["id"], "error": {"code": -32601, "message": "no such method"}}),
+                    |(_, result)| json!({"id": call["id"], "result": result}),
+                )
+            };
+            // Out of order, as a node may.
+            Ok(serde_json::to_vec(&calls.iter().rev().map(answer).collect::<Vec<_>>()).unwrap())
+        }
+    }
+
+    fn remote(script: Vec<(&'static str, Value)>) -> (Remote, &'static Scripted) {
+        let scripted: &Scripted = Box::leak(Box::new(Scripted(script, AtomicU32::new(0))));
+        (Remote::new(Box::new(scripted), 16), scripted)
+    }
+
+    #[test]
+    fn an_account_is_asked_for_once_with_its_code() {
+        let script = vec![
+            ("eth_getBalance", json!("0x5")),
+            ("eth_getTransactionCount", json!("0x2")),
+            ("eth_getCode", json!("0x6001")),
+        ];
+        let (remote, scripted) = remote(script);
+
+        let account = remote.account(&Address::ZERO).unwrap().unwrap();
+
+        assert_eq!((account.nonce, account.balance), (2, U256::from(5)));
+        assert_eq!(remote.code(&account.code_hash), Some(Bytes::from_static(&[0x60, 0x01])));
+        assert_eq!(remote.account(&Address::ZERO).unwrap(), Some(account));
+        assert_eq!(scripted.1.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_empty_account_is_none_and_a_refusal_an_error() {
+        let script = vec![
+            ("eth_getBalance", json!("0x0")),
+            ("eth_getTransactionCount", json!("0x0")),
+            ("eth_getCode", json!("0x")),
+        ];
+        let (remote, _) = remote(script);
+
+        assert_eq!(remote.account(&Address::ZERO), Ok(None));
+        let error = remote.slot(&Address::ZERO, &U256::ZERO).unwrap_err();
+        assert!(error.starts_with("eth_getStorageAt: its node answers") && error.contains("no such method"), "{error}");
+    }
+
+    #[test]
+    fn a_block_whose_header_does_not_hash_to_its_name_is_refused() {
+        let header = stf::Header { number: 3, ..Default::default() };
+        let mut block = serde_json::to_value(alloy_rpc_types_eth::Header::new(header.clone())).unwrap();
+        block["transactions"] = json!([]);
+
+        let first = read_block(block.to_string().as_bytes(), b"null").unwrap();
+        block["gasUsed"] = json!("0x1");
+        let error = read_block(block.to_string().as_bytes(), b"null").unwrap_err();
+
+        assert_eq!(first.block.header, header);
+        assert!(error.contains("does not hash"), "{error}");
+    }
+}

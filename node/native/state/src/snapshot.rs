@@ -15,8 +15,8 @@ use heed::RoTxn;
 use stf::Header;
 
 use crate::{
-    AccountNodes, BadBlock, BlockRef, ChangedKeys, FlatAccount, LogBlocks, LogFilter, Origin, SharedReads, StateDifference,
-    StateError, StorageNodesAt, chain_data,
+    AccountNodes, BadBlock, BlockRef, ChangedKeys, FlatAccount, LogBlocks, LogFilter, Origin, SharedReads,
+    StateDifference, StateError, StorageNodesAt, chain_data,
     database::Shared,
     environment::Read,
     flat, keys,

@@ -2,6 +2,7 @@
 
 mod commits;
 mod folders;
+mod forks;
 mod logs;
 mod power;
 mod processes;
