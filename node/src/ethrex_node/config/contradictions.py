@@ -29,7 +29,7 @@ def check(told: Told) -> None:
     """Raises `SettingsInvalid` with every contradiction."""
     found = [message for one in CHECKS for message in one(told.settings, told.given)]
     if found:
-        raise errors.SettingsInvalid("\n".join(found))
+        raise errors.SettingsInvalid("\n  ".join(found))
 
 
 def _dev_alone(settings: Settings, given: Given) -> Iterator[str]:
