@@ -1,7 +1,8 @@
 """What a dev chain adds to the table of methods: accounts that the node signs for, and control."""
 
 from ..rpc import table
-from . import next_block as next_block  # its methods join the group
+from . import next_block as next_block  # their methods join the group
+from . import shortcuts as shortcuts
 from .control import DEV, Control
 from .unlocked import METHODS, Unlocked
 

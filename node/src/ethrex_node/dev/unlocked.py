@@ -63,7 +63,24 @@ async def send_transaction(state: Unlocked, transaction: dict[str, Any]) -> str:
 
     Where blocks are made on demand the answer comes after the one that holds it.
     """
-    pooled, stand_in = await _signed(state, transaction)
+    return await _send(state, transaction, may_send=state.control.wallet.may_send)
+
+
+@METHODS.method("eth_sendTransactionSync", raises=(errors.Refused,))
+async def send_transaction_sync(state: Unlocked, transaction: dict[str, Any]) -> Any:
+    """As eth_sendTransaction; gives the receipt, null where no block took it."""
+    sent = await send_transaction(state, transaction)
+    return await asyncio.to_thread(logs.ask, state.reader, "eth_getTransactionReceipt", [sent])
+
+
+@METHODS.method("eth_sendUnsignedTransaction", raises=(errors.Refused,))
+async def send_unsigned_transaction(state: Unlocked, transaction: dict[str, Any]) -> str:
+    """As eth_sendTransaction, from any account."""
+    return await _send(state, transaction, may_send=lambda _: True)
+
+
+async def _send(state: Unlocked, transaction: dict[str, Any], may_send: Callable[[bytes], bool]) -> str:
+    pooled, stand_in = await _signed(state, transaction, may_send)
     (refused,) = state.control.pool.add([pooled], local=True)
     if refused is not None:
         raise errors.Refused(str(refused))
@@ -78,7 +95,7 @@ async def send_transaction(state: Unlocked, transaction: dict[str, Any]) -> str:
 @METHODS.method("eth_signTransaction", raises=(errors.Refused,))
 async def sign_transaction(state: Unlocked, transaction: dict[str, Any]) -> dict[str, Any]:
     """Sign a transaction with an unlocked account; gives its bytes and its fields."""
-    signed, stand_in = await _signed(state, transaction)
+    signed, stand_in = await _signed(state, transaction, state.control.wallet.may_send)
     if stand_in:
         raise errors.Refused(str(UnknownAccount(signed.sender)))
     return {"raw": params.hex_data(signed.network), "tx": orjson.Fragment(signed.json)}
@@ -152,7 +169,9 @@ async def reset(state: Unlocked, options: dict[str, Any] | None = None) -> None:
     clock.offset, clock.next_timestamp, clock.interval = control.clock_offset, None, None
 
 
-async def _signed(state: Unlocked, asked: dict[str, Any]) -> tuple[_native.Transaction, bool]:
+async def _signed(
+    state: Unlocked, asked: dict[str, Any], may_send: Callable[[bytes], bool]
+) -> tuple[_native.Transaction, bool]:
     """The transaction as its sender's, and whether a stand-in signed it."""
     unknown = sorted(set(asked) - FIELDS)
     if unknown:
@@ -161,8 +180,10 @@ async def _signed(state: Unlocked, asked: dict[str, Any]) -> tuple[_native.Trans
     sender = _field(call, "from", lambda value: params.data(value, 20))
     if sender is None:
         raise errors.InvalidParams("missing field 'from'")
-    if not state.control.wallet.may_send(sender):
+    if not may_send(sender):
         raise errors.Refused(str(UnknownAccount(sender)))
+    if state.fork:  # the account comes from another node: what reads it on the event loop finds it here then
+        await state.control.producer.chain.write(lambda: state.control.producer.chain.native.accounts([sender]))
     fields = _fields(state, call)
     nonce, gas = _field(call, "nonce", params.quantity), _field(call, "gas", params.quantity)
     if gas is None:

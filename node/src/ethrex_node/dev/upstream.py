@@ -92,7 +92,10 @@ class Upstream:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 status, answer = await self._once(body)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except TimeoutError:
+                why = f"nothing came for {ANSWER_SECONDS:g} s"
+                break
+            except (aiohttp.ClientError, OSError) as error:
                 why = str(error) or type(error).__name__
             else:
                 if status == 200:

@@ -45,12 +45,14 @@ class Wallet:
         return address in self._keys or address in self.impersonated or self.impersonate_all
 
     def sign_transaction(self, fields: dict[str, Any], sender: bytes) -> tuple[bytes, bool]:
-        """(raw transaction, whether the sender has to be set by hand). `fields` as eth-account takes them."""
+        """
+        (raw transaction, whether the sender has to be set by hand). `fields` as eth-account takes them.
+
+        Who has no key here is stood in for: the caller has asked `may_send`, or lets anybody.
+        """
         key = self._keys.get(sender)
         if key is not None:
             return bytes(Account.sign_transaction(fields, key).raw_transaction), False
-        if not self.may_send(sender):
-            raise UnknownAccount(sender)
         stand_in = _native.keccak256(b"impersonated" + sender)
         return bytes(Account.sign_transaction(fields, stand_in).raw_transaction), True
 

@@ -22,7 +22,7 @@ import orjson
 from .. import _native
 from ..builder import Builder, PendingBlocks
 from ..builder import Settings as BuilderSettings
-from ..chain import Chain, HeadChange
+from ..chain import Chain, HeadChange, StorageFailed
 from ..config import contradictions, genesis, networks, settings
 from ..config import dev as dev_config
 from ..dev import accounts as dev_accounts
@@ -162,7 +162,7 @@ class Node:
             self._threads,
             Journal(opened.folder / "pool.journal") if persistent else None,
             forward,
-            warm=None if opened.forked is None else opened.native.accounts,
+            warm=None if opened.forked is None else self._accounts,
         )
         self.chain.listeners.append(self._follow)
         self.accounts = _dev_accounts(wanted) if wanted.dev else []
@@ -424,7 +424,10 @@ class Node:
         )
 
     def _accounts(self, addresses: Sequence[bytes]) -> list[Account]:
-        return [Account(*facts) for facts in self.native.accounts(addresses)]
+        try:
+            return [Account(*facts) for facts in self.native.accounts(addresses)]
+        except _native.StorageError as error:
+            raise StorageFailed(*error.args) from None
 
     def _rules(self) -> Rules:
         """The next block, as far as the pool needs it."""
