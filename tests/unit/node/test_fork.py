@@ -157,6 +157,19 @@ def test_an_older_block_can_be_forked(forked: Running) -> None:
         assert 0 < int(second["timestamp"], 16) - int(first["timestamp"], 16) < TIMEOUT_SECONDS
 
 
+def test_what_takes_the_whole_state_is_refused(forked: Running, fork: Running) -> None:
+    fork.ask("evm_mine")
+    for method, *params in (
+        ("eth_getProof", FIRST, [], "latest"),
+        ("debug_executionWitness", "latest"),
+        ("debug_storageRangeAt", "latest", 0, STORE_AT, "0x00", 5),
+    ):
+        assert "it holds what it wrote itself" in refusal(fork, method, *params), method
+    assert "begin with 6" in refusal(fork, "trace_filter", {"fromBlock": "0x0", "toBlock": "latest"})
+    theirs = {"fromBlock": "0x3", "toBlock": "0x5"}
+    assert fork.ask("trace_filter", theirs) == forked.ask("trace_filter", theirs)
+
+
 def test_a_fork_outlives_the_other_chains_node(forked: Running, fork: Running) -> None:
     known = slots(fork)
     forked.process.kill()

@@ -74,6 +74,14 @@ impl Context {
         self.origin.as_ref().map_or(0, |origin| origin.block())
     }
 
+    /// Refuse what takes the whole state: a fork holds what it wrote itself.
+    pub fn check_state_is_whole(&self) -> Result<(), RpcError> {
+        match self.origin {
+            Some(_) => Err(RpcError::server("not on a fork: it holds what it wrote itself, not the whole state")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the chain that this one forks has the block.
     pub fn is_before_fork(&self, number: u64) -> bool {
         number < self.first_block()

@@ -365,6 +365,12 @@ impl Argument for Filter {
 pub fn filter(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> Result<(), RpcError> {
     let filter: Filter = params.required(0)?;
     let (first, last) = (number(context, &filter.from_block)?, number(context, &filter.to_block)?);
+    if context.origin.is_some() && first <= context.first_block() {
+        let own = context.first_block() + 1;
+        let both =
+            || RpcError::invalid_params(format!("the fork's own blocks begin with {own}: ask for both sides apart"));
+        return Err(if last < own { RpcError::ask_origin() } else { both() });
+    }
     let limit = if context.settings.log_range == 0 { FILTER_RANGE } else { context.settings.log_range };
     if last.saturating_sub(first) >= limit {
         return Err(RpcError::invalid_params(format!("the range is limited to {limit} blocks")));
@@ -397,6 +403,11 @@ fn number(context: &Context, tag: &Option<Box<RawValue>>) -> Result<u64, RpcErro
         Some(json) => BlockTag::read(json.get()).map_err(RpcError::invalid_params)?,
         None => BlockTag::Latest,
     };
+    if let BlockTag::Number(number) = tag
+        && context.is_before_fork(number)
+    {
+        return Ok(number);
+    }
     match context.find(tag.into())? {
         Some(Found::Stored { number, .. }) => Ok(number),
         Some(Found::Pending(_)) => Ok(context.head()?.number),

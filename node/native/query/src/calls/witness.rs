@@ -25,6 +25,7 @@ pub fn execution_witness(context: &Context, params: &Params<'_>, out: &mut Vec<u
     let id: BlockId = params.required(0)?;
 
     let stored = find_block(context, id)?;
+    context.check_state_is_whole()?;
     let parent_number = stored.block.header.number - 1;
     check_window(context, parent_number)?;
     let parent = context.header(parent_number, &stored.block.header.parent_hash)?;
@@ -87,6 +88,7 @@ pub fn storage_range_at(context: &Context, params: &Params<'_>, out: &mut Vec<u8
 
     let first = B256::right_padding_from(&start[..start.len().min(32)]);
     let stored = find_block(context, id)?;
+    context.check_state_is_whole()?;
     let state = stored.parent_state(context, context.settings.evm_timeout)?;
     let replay = trace::after(&stored.subject(context), transactions as usize, state)?;
     let count = count.min(MAX_SLOTS) as usize;

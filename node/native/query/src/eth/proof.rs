@@ -38,9 +38,7 @@ pub fn get_proof(context: &Context, params: &Params<'_>, out: &mut Vec<u8>) -> R
     let Found::Stored { number, hash } = found else {
         return Err(RpcError::server("proofs of the pending block are not available"));
     };
-    if context.origin.is_some() {
-        return Err(RpcError::server("no proofs on a fork: it holds what it wrote itself, not the whole state"));
-    }
+    context.check_state_is_whole()?;
     check_window(context, number)?;
     let hashed = keccak256(address);
     let account = state.account_hashed(&address, &hashed)?;
