@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import random
+import signal
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,7 @@ STORE_AT = "0x00000000000000000000000000000000000c0de0"
 HASH_OF = "0x6000354060005260206000f3"  # (number): BLOCKHASH
 HASH_AT = "0x00000000000000000000000000000000000c0de1"
 SLOTS = 6
+LEAVES_SECONDS = 15
 
 
 def word(number: int) -> str:
@@ -178,6 +184,20 @@ def test_a_fork_outlives_the_other_chains_node(forked: Running, fork: Running) -
     assert "does not answer" in refusal(fork, "eth_getBalance", "0x" + "77" * 20, "latest")
     assert slots(fork) == known
     assert fork.ask("eth_blockNumber") == "0x5"
+
+
+def test_a_fork_leaves_though_the_other_node_hangs(forked: Running, fork: Running) -> None:
+    os.kill(forked.process.pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(refusal, fork, "eth_getBalance", "0x" + "77" * 20, "latest")
+            time.sleep(0.5)
+            fork.process.send_signal(signal.SIGTERM)
+            assert fork.process.wait(LEAVES_SECONDS) == 0
+            with pytest.raises((OSError, http.client.HTTPException)):
+                waiting.result()
+    finally:
+        os.kill(forked.process.pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ loop of their own, in a thread: whoever asks from a thread waits for it, and no 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
@@ -56,9 +57,8 @@ class Upstream:
 
     async def ask(self, method: str, params: list[Any]) -> Any:
         """The same for the RPC, on its event loop (`rpc.parts.Upstream`). Raises `errors.Internal`."""
-        work = asyncio.run_coroutine_threadsafe(self._asked(method, params), self._loop)
         try:
-            return await asyncio.wrap_future(work)
+            return await asyncio.wrap_future(self._begun(self._asked(method, params)))
         except UpstreamFailed as error:
             raise errors.Internal(str(error)) from error
 
@@ -70,9 +70,22 @@ class Upstream:
         self._loop.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        try:
+            return self._begun(work).result()
+        except concurrent.futures.CancelledError:
+            raise UpstreamFailed(f"{self.name} is not asked any more: this node is leaving") from None
+
+    def _begun(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        if self._loop.is_closed():
+            work.close()
+            raise UpstreamFailed(f"{self.name} is not asked any more: this node is leaving")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _closed(self) -> None:
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 

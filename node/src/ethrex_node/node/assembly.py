@@ -66,10 +66,10 @@ class Opened:
 
 def open_chain(wanted: settings.Settings) -> Opened:
     """Open the data folder that the settings name, or begin a chain in it. Raises the errors of config and storage."""
-    addresses = [account.address for account in _dev_accounts(wanted)]
     if wanted.fork_url is not None:
-        return _open_fork(wanted, addresses)
+        return _open_fork(wanted)
     if wanted.dev:
+        addresses = [account.address for account in _dev_accounts(wanted)]
         chain_id = wanted.dev_chain_id or dev_config.CHAIN_ID
         first = dev_config.dev_genesis(addresses, chain_id=chain_id, balance_wei=wanted.dev_balance * 10**18)
         name = "dev"
@@ -88,7 +88,8 @@ def open_chain(wanted: settings.Settings) -> Opened:
     )
 
 
-def _open_fork(wanted: settings.Settings, addresses: Sequence[bytes]) -> Opened:
+def _open_fork(wanted: settings.Settings) -> Opened:
+    addresses = [account.address for account in _dev_accounts(wanted)]
     scratch = tempfile.TemporaryDirectory(prefix="ethrex-")
     try:
         forked = forking.open_fork(wanted, Path(scratch.name), addresses)
@@ -275,13 +276,13 @@ class Node:
         if self.workers is not None:
             await self.workers.stop()
         await self.rpc.stop(min(self.settings.shutdown_grace, 5.0))
+        if self.opened.forked is not None:
+            await asyncio.to_thread(self.opened.forked.upstream.close)  # whoever waits for it is let go
         await self.engine.close()
         self.door.save()
         self._threads.shutdown(wait=True)
         await self.chain.write(self.native.sync)
         self.chain.close()
-        if self.opened.forked is not None:
-            self.opened.forked.upstream.close()
         if self.opened.scratch is not None:
             self.opened.scratch.cleanup()
 
