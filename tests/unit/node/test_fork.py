@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -211,6 +213,39 @@ def test_a_fork_leaves_though_the_other_node_hangs(forked: Running, fork: Runnin
 def test_what_cannot_be_forked_is_told(forked: Running, tmp_path: Path, flags: list[str], expected: str) -> None:
     command = [COMMAND, "--dev", "--http.port", "0", "--fork-url", forked.urls["JSON-RPC"], *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, cwd=tmp_path, check=False)
+
+    assert done.returncode != 0
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"<html>no</html>", "does not answer eth_chainId in JSON: <html>no</html>"),
+        (b'{"error":{"code":-32601,"message":"no such method"}}', "refuses eth_chainId: "),
+        (b'{"result":null}', "answers eth_chainId with 'None', which is no number"),
+        (b'{"result":"0x1"}', "answers eth_getBlockByNumber with something else than a block"),
+    ],
+)
+def test_a_node_that_answers_nonsense_is_told(tmp_path: Path, answer: bytes, expected: str) -> None:
+    class Nonsense(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """The test says what came."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Nonsense) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        command = [COMMAND, "--dev", "--http.port", "0", "--fork-url", f"http://127.0.0.1:{server.server_port}"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, cwd=tmp_path, check=False
+        )
+        server.shutdown()
 
     assert done.returncode != 0
     assert expected in done.stderr

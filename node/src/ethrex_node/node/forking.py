@@ -56,7 +56,7 @@ def open_fork(wanted: settings.Settings, folder: Path, accounts: Sequence[bytes]
 
 
 def _begun(wanted: settings.Settings, folder: Path, accounts: Sequence[bytes], upstream: Upstream) -> Forked:
-    chain_id = int(upstream.result("eth_chainId", []), 16)
+    chain_id = _number(upstream, "eth_chainId")
     block = _block(wanted, upstream)
     rules = _rules(chain_id, wanted.dev_chain_id or chain_id, block)
     native = _native.Chain.fork(
@@ -75,10 +75,22 @@ def _block(wanted: settings.Settings, upstream: Upstream) -> dict[str, Any]:
     """The block to fork, with whole transactions."""
     place = "latest" if wanted.fork_block is None else hex(wanted.fork_block)
     block = upstream.result("eth_getBlockByNumber", [place, True])
-    if not isinstance(block, dict):
-        head = int(upstream.result("eth_blockNumber", []), 16)
+    if block is None:
+        head = _number(upstream, "eth_blockNumber")
         raise CannotFork(f"--fork-block {wanted.fork_block}: {upstream.name} has blocks up to {head}")
+    if not isinstance(block, dict) or not {"number", "gasLimit"} <= block.keys():
+        raise UpstreamFailed(f"{upstream.name} answers eth_getBlockByNumber with something else than a block")
     return block
+
+
+def _number(upstream: Upstream, method: str) -> int:
+    value = upstream.result(method, [])
+    try:
+        return int(value, 16)
+    except (TypeError, ValueError) as error:
+        raise UpstreamFailed(
+            f"{upstream.name} answers {method} with {str(value)[:60]!r}, which is no number"
+        ) from error
 
 
 def _receipts(upstream: Upstream, block: dict[str, Any]) -> Any:
