@@ -256,6 +256,7 @@ async def _sponsor(ground: Ground, l1_chain_id: int, session: aiohttp.ClientSess
         pool=ground.node.door,
         ask=lambda method, *given: logs.ask(ground.node.reader, method, list(given)),
         account=lambda address: native.accounts([address])[0][:2],
+        bump_percent=max(fees.BUMP_PERCENT, ground.node.pool.limits.price_bump_percent),
     )
     return sponsor.Sponsor(chain, ground.store, signer, rules, time.time, asked.sponsor_low_balance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,3 +75,32 @@ def test_a_disk_that_does_not_take_it_is_named(tmp_path: Path) -> None:
     file_of(vault).mkdir()
     with pytest.raises(CannotKeep, match="Is a directory"):
         vault.keep(DIGEST, PAYLOAD)
+
+
+def test_what_went_bad_is_known_as_lost_until_it_comes_again(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path)
+    vault.keep(DIGEST, PAYLOAD)
+    assert vault.lost == set()
+    file_of(vault).write_bytes(PAYLOAD[:5])
+    assert vault.find(DIGEST) is None
+
+    again = Vault.open(tmp_path)
+    assert vault.lost == again.lost == {DIGEST}
+    again.keep(DIGEST, PAYLOAD)
+
+    assert again.lost == Vault.open(tmp_path).lost == set()
+
+
+def test_a_file_that_the_disk_does_not_read_is_put_aside_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault.open(tmp_path)
+    vault.keep(DIGEST, PAYLOAD)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        assert vault.find(DIGEST) is None
+
+    vault.keep(DIGEST, PAYLOAD)
+    assert vault.find(DIGEST) == PAYLOAD
+
+
+def fail(_: Path) -> bytes:
+    raise OSError(errno.EIO, "Input/output error")

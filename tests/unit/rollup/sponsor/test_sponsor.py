@@ -15,9 +15,10 @@ import pytest
 from ethrex_node.pool.door import Door
 from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.sponsor import Budget, Chain, Policy, Sponsor, errors, ledger
+from ethrex_node.rollup.sponsor.policy import Scope, Used
 from ethrex_node.rollup.sponsor.request import Request
 from ethrex_node.rpc import logs
-from unit.rollup.rollups import CHAIN_ID, COUNTER, KEY
+from unit.rollup.rollups import CHAIN_ID, COUNTER, GWEI, KEY
 from unit.rollup.sequencer.sequencers import Running
 
 ETHER = 10**18
@@ -141,4 +142,99 @@ async def test_an_empty_sponsor_says_so_and_a_low_one_is_warned_of_once(
     assert [one.message for one in caplog.records].count("the sponsor's account on L2 runs low") == 1
     samples = {sample.name: sample.value for metric in made.sponsor.metrics() for sample in metric.samples}
     assert samples["ethrex_sponsor_balance_low"] == 1
+    made.close()
+
+
+POOR = b"\x77" * 32  # a key that has nothing at the genesis
+FULL_GAS = 15_000_000  # two of them fill a block
+
+
+async def fund(made: Sponsoring) -> None:
+    await made.running.sequencer.start()
+    made.running.admit(made.running.user.send(made.sponsor.address, ETHER))
+    await made.running.sequencer.step()
+
+
+async def outbid(made: Sponsoring, blocks: int = 9) -> None:
+    """Full blocks without what is pooled, until the base fee has more than doubled; then it is pooled again."""
+    held = [made.door.get(one) for one in made.running.pool.by_hash]
+    made.running.pool.clear()
+    for _ in range(blocks):
+        for _ in range(2):
+            made.running.admit(made.running.user.send(None, data=b"\xfe", gas=FULL_GAS))
+        await made.running.sequencer.step()
+        made.running.seconds += 1
+    for one in held:
+        assert one is not None
+        made.running.admit(one)
+
+
+async def test_what_the_base_fee_overtook_is_replaced_and_found_by_its_first_hash(tmp_path: Path) -> None:
+    made = Sponsoring(tmp_path, RULES, key=POOR)
+    await fund(made)
+    first = await made.sponsor.send(CALL)
+    await outbid(made)
+    assert made.ask("eth_getTransactionReceipt", "0x" + first.hex()) is None
+
+    await made.sponsor.settle()
+
+    second = made.sponsor.stands_for(first)
+    assert second != first
+    assert (made.door.get(first), made.door.get(second) is None) == (None, False)
+    made.running.pool.clear()  # a kill: what replaced it is pooled again
+    await made.sponsor.settle()
+    await made.seal()
+    receipt = made.ask("eth_getTransactionReceipt", "0x" + second.hex())
+    assert receipt["status"] == "0x1"
+    assert (made.pending(), made.sponsor.stands_for(first), made.sponsor.stands_for(second)) == ([], second, second)
+    with made.running.store.read() as txn:
+        used = ledger.used(txn, Scope("all"))
+    assert used == Used(1, int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16))
+    made.close()
+
+
+async def test_where_the_replaced_one_came_into_a_block_that_one_is_paid_for(tmp_path: Path) -> None:
+    made = Sponsoring(tmp_path, RULES, key=POOR)
+    await fund(made)
+    first = await made.sponsor.send(CALL)
+    raw = made.door.get(first)
+    await outbid(made)
+    await made.sponsor.settle()
+    for _ in range(12):  # empty blocks: fees fall again
+        made.running.pool.clear()
+        await made.running.sequencer.step()
+        made.running.seconds += 1
+    assert raw is not None
+    made.running.admit(raw)
+
+    await made.seal()
+
+    assert made.ask("eth_getTransactionReceipt", "0x" + first.hex())["status"] == "0x1"
+    assert (made.pending(), made.sponsor.stands_for(first)) == ([], first)
+    assert made.sponsor.paid_wei > 0
+    made.close()
+
+
+@pytest.mark.parametrize("budget", ["account", "balance"])
+async def test_beyond_the_limits_nothing_is_replaced_and_that_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, budget: str
+) -> None:
+    rules = RULES
+    if budget == "account":
+        rules = Policy(targets=frozenset({COUNTER}), total=Budget(wei=400_000 * GWEI))
+    made = Sponsoring(tmp_path, rules, key=POOR)
+    await made.running.sequencer.start()
+    made.running.admit(made.running.user.send(made.sponsor.address, 400_000 * GWEI))
+    await made.running.sequencer.step()
+    first = await made.sponsor.send(CALL)
+    await outbid(made)
+
+    for _ in range(3):
+        await made.sponsor.settle()
+
+    assert made.sponsor.stands_for(first) == first
+    assert made.door.get(first) is not None
+    told = [one for one in caplog.records if one.message == "a sponsored transaction waits"]
+    assert len(told) == 1
+    assert "fees have risen" in vars(told[0])["reason"]
     made.close()

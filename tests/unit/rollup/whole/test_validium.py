@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -205,6 +206,44 @@ def test_a_member_that_was_away_fetches_what_it_missed(validium: Validium, tmp_p
         roles.end(late)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_what_went_bad_or_missing_on_a_member_s_disk_comes_again_whatever_its_age(
+    validium: Validium, tmp_path: Path
+) -> None:
+    until(validium.has_verified_all)
+    command = _member(validium.folder, validium.chain.l1_url, DOWN, tmp_path / "old", "0")
+    peers = ["--peer", validium.urls[HONEST], "--every", "0.2", "--audit-every", "1000"]
+    old = Part("da-node", [*command, *peers], tmp_path / "old.log")
+    old.start()
+    try:
+        committed, _ = validium.chain.last_committed_and_verified()
+        until(lambda: len(payloads(tmp_path / "old")) >= committed)
+        kept = payloads(tmp_path / "old")
+        until((tmp_path / "old" / "caught-up").exists)
+        patiently(validium.chain.l1_url, "anvil_mine", hex(300))  # far beyond what a round looks back
+
+        # One that whoever reads it finds bad.
+        first, second, third = list(kept)[:3]
+        first.write_bytes(b"rust")
+        (url,) = re.findall(r"^payloads +(\S+)$", old.log.read_text(), re.MULTILINE)
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{url}/v1/chains/{CHAIN_ID}/payloads/0x{first.name}", timeout=10)
+        until(lambda: payloads(tmp_path / "old") == kept)
+
+        # Some that nobody reads while it is down.
+        old.kill()
+        second.write_bytes(second.read_bytes()[:-1])
+        third.unlink()
+        old.start()
+        until(lambda: payloads(tmp_path / "old") == kept)
+    finally:
+        roles.end(old)
+
+
+def payloads(home: Path) -> dict[Path, bytes]:
+    files = sorted((home / "payloads").glob("??/*"))
+    return {file: file.read_bytes() for file in files if not file.suffix}
 
 
 def test_without_an_honest_member_nothing_is_written(validium: Validium, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ethrex_node.rollup.deploy import DeployError
 from ethrex_node.rollup.follower import settings as follower_settings
 from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.l1.signers import FORMS, SignerError
+from ethrex_node.rollup.recovery import catching_up
 from ethrex_node.rollup.recovery.published import RecoveryError
 from ethrex_node.rollup.sequencer.sealed import Inconsistent
 from ethrex_node.rollup.store.environment import StoreError
@@ -178,6 +179,13 @@ def reconstruct(
 @click.option("--peer-token", type=FILE, help="file with the token that they know, where they ask for one")
 @click.option(
     "--every", type=click.FloatRange(0.1), default=60.0, show_default=True, help="look for what was missed [seconds]"
+)
+@click.option(
+    "--audit-every",
+    type=click.FloatRange(0.1),
+    default=catching_up.AUDIT_SECONDS,
+    show_default=True,
+    help="read every payload and fetch what went bad, at the start and after so long [seconds]",
 )
 @click.option("--metrics-addr", default="127.0.0.1", show_default=True, help="address of metrics and probes")
 @click.option("--metrics-port", type=click.IntRange(0, 65_535), help="serve them there; 0 takes a free one")

@@ -56,6 +56,7 @@ class Wish:
     peers: tuple[str, ...]
     peer_token: Path | None
     every: float
+    audit_every: float
     metrics_addr: str
     metrics_port: int | None
     log_level: str
@@ -123,7 +124,7 @@ def _catching_up(
         return None
     members = [RemoteMember(url, session, wish.peer_token, PEER_SECONDS) for url in wish.peers]
     others = Keepers(members, lambda text: log.warning("a member fails", extra={"reason": text}))
-    return CatchingUp(client, deployed.addresses, vault, others, wish.datadir / MARK)
+    return CatchingUp(client, deployed.addresses, vault, others, wish.datadir / MARK, wish.audit_every)
 
 
 async def _serve(wish: Wish, keeper: Keeper, admitted: admission.Admission, catching_up: CatchingUp | None) -> None:

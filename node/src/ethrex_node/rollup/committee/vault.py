@@ -6,10 +6,12 @@ What `keep` has answered survives a power cut. A file that went bad is put aside
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -23,18 +25,22 @@ DAMAGED: Final = ".damaged"
 
 
 class Vault:
-    """From `open` on; it holds nothing open. Every call waits for the disk: not for the loop."""
+    """
+    From `open` on; it holds nothing open. Every call waits for the disk: not for the loop. `lost` are the digests of what
+    was put aside and has not come again.
+    """
 
-    def __init__(self, folder: Path, payloads: int) -> None:
+    def __init__(self, folder: Path, payloads: int, lost: Iterable[bytes] = ()) -> None:
         self.folder = folder
         self.payloads = payloads
+        self.lost = set(lost)
         self.damaged = 0
         self._parts = itertools.count()
 
     @classmethod
     def open(cls, folder: Path) -> Vault:
         """Raises `CannotKeep`. What a crash left half written is swept out."""
-        payloads = 0
+        payloads, lost = 0, set()
         try:
             for byte in range(256):
                 shelf = folder / f"{byte:02x}"
@@ -43,16 +49,19 @@ class Vault:
                     if file.suffix == PART:
                         file.unlink()
                     payloads += not file.suffix
+                    if file.suffix == DAMAGED and not file.with_suffix("").exists():
+                        lost.add(bytes.fromhex(file.stem))
             _sync_folder(folder)
         except OSError as error:
             raise CannotKeep(f"{folder}: {error.strerror or error}") from error
-        return cls(folder, payloads)
+        return cls(folder, payloads, lost)
 
     def keep(self, digest: bytes, payload: bytes) -> None:
         """The payload with this digest, on disk when this returns. Raises `CannotKeep`."""
         path = self._path(digest)
         try:
             if self._read(path, digest) is not None:
+                self.lost.discard(digest)
                 return
             part = path.with_name(f"{path.name}-{next(self._parts)}{PART}")
             with part.open("wb") as file:
@@ -64,6 +73,7 @@ class Vault:
         except OSError as error:
             raise CannotKeep(f"{path}: {error.strerror or error}") from error
         self.payloads += 1
+        self.lost.discard(digest)
 
     def find(self, digest: bytes) -> bytes | None:
         """Raises `CannotKeep` where the disk does not read."""
@@ -81,9 +91,14 @@ class Vault:
             payload = path.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            payload = b""  # the disk has lost a part of it
         if _native.keccak256(payload) == digest:
             return payload
         path.replace(path.with_name(path.name + DAMAGED))
+        self.lost.add(digest)
         self.damaged += 1
         self.payloads -= 1
         log.critical("a payload on disk is damaged", extra={"digest": digest.hex(), "file": str(path)})

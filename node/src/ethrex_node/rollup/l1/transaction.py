@@ -77,6 +77,23 @@ class Transaction:
         return fields
 
 
+def read(raw: bytes) -> Transaction:
+    """One that was signed here, of type 2 or 4, out of the form that stands in a block."""
+    fields = _native.rlp_decode(raw[1:])
+    chain_id, nonce, tip, per_gas, gas_limit = map(_value, fields[:5])
+    authorizations = fields[9] if raw[0] == SET_CODE else []
+    return Transaction(
+        chain_id=chain_id,
+        nonce=nonce,
+        to=bytes(fields[5]),
+        gas_limit=gas_limit,
+        fees=Fees(per_gas, tip),
+        value_wei=_value(fields[6]),
+        data=bytes(fields[7]),
+        authorizations=tuple(map(_authorization, authorizations)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """`raw` is the form that stands in a block, without blobs."""
@@ -90,6 +107,16 @@ class Signed:
             return self.raw
         fields = _native.rlp_decode(self.raw[1:])
         return self.raw[:1] + _native.rlp_encode([fields, *sidecar.wrapped(cells=cells)])
+
+
+def _authorization(fields: list[bytes]) -> Authorization:
+    chain_id, delegate, nonce, y_parity, r, s = fields
+    numbers = {"chain_id": chain_id, "nonce": nonce, "y_parity": y_parity, "r": r, "s": s}
+    return Authorization(delegate=bytes(delegate), **{name: _value(one) for name, one in numbers.items()})
+
+
+def _value(part: bytes) -> int:
+    return int.from_bytes(part, "big")
 
 
 def _number(value: int) -> bytes:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ethrex_node.rollup.committee.errors import MemberFailed
 from ethrex_node.rollup.committee.kept import Kept
-from ethrex_node.rollup.recovery.published import Published, RecoveryError
+from ethrex_node.rollup.recovery.published import RecoveryError
 
 
 class Member(Protocol):
@@ -30,19 +30,19 @@ class Keepers:
         self._members = list(members)
         self._told = told
 
-    async def payload(self, batch: Published, what: Kept) -> bytes:
-        """Raises `RecoveryError` where no member has it."""
+    async def payload(self, what: Kept, where: str) -> bytes:
+        """`where`: which batch's. Raises `RecoveryError` where no member has it."""
         reasons = []
         for member in list(self._members):
             try:
                 found = await member.payload(what)
             except MemberFailed as error:
                 reasons.append(f"{member.name}: {error}")
-                self._told(f"batch {batch.number}: {reasons[-1]}")
+                self._told(f"{where}: {reasons[-1]}")
                 continue
             self._members.remove(member)
             self._members.insert(0, member)
             return found
         raise RecoveryError(
-            f"batch {batch.number}: no member of the committee gives the payload 0x{what.digest.hex()}: {'; '.join(reasons)}"
+            f"{where}: no member of the committee gives the payload 0x{what.digest.hex()}: {'; '.join(reasons)}"
         )

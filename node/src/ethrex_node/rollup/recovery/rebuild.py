@@ -78,7 +78,8 @@ async def _fetched(
             raise RecoveryError(
                 f"batch {batch.number} is a validium's: it published no blob, its committee has the data"
             )
-        return partial(rebuilt.take_kept, batch.statement, batch.kept.pointer, await source.payload(batch, batch.kept))
+        payload = await source.payload(batch.kept, f"batch {batch.number}")
+        return partial(rebuilt.take_kept, batch.statement, batch.kept.pointer, payload)
     if isinstance(source, Keepers):
         raise RecoveryError(f"batch {batch.number} is in blobs: no committee has it")
     pairs = list(zip(batch.versioned_hashes, await source.blobs(batch), strict=True))

@@ -27,3 +27,14 @@ async def send_transaction(state: Sponsoring, transaction: dict[str, Any]) -> st
         raise errors.NoSponsor("this node sponsors nobody")
     asked = request.read(transaction, state.sponsor.chain_id)
     return params.hex_data(await state.sponsor.send(asked))
+
+
+@METHODS.method("ethrex_getSponsoredTransaction", raises=(errors.NoSponsor,))
+def get_sponsored_transaction(state: Sponsoring, transaction: params.Hash) -> str:
+    """
+    The hash to look for instead of one that `ethrex_sendTransaction` gave: the sponsor replaces what waits while fees rise.
+    The same hash where it was not replaced.
+    """
+    if state.sponsor is None:
+        raise errors.NoSponsor("this node sponsors nobody")
+    return params.hex_data(state.sponsor.stands_for(transaction))

@@ -287,7 +287,10 @@ PROVERS: Final = Table("provers", Prover)  # prover id
 
 @dataclass(frozen=True, slots=True)
 class Sponsored:
-    """A transaction of the sponsor's that is in no block yet; `most_wei` is what it may cost."""
+    """
+    A transaction of the sponsor's that is in no block yet; `most_wei` is what it may cost. `replaced` are those with lower
+    fees that it stands for: one of them may be the one in a block.
+    """
 
     nonce: int
     hash: bytes
@@ -295,6 +298,15 @@ class Sponsored:
     accounts: tuple[bytes, ...]
     day: int  # since 1970, when it was promised
     most_wei: int
+    replaced: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What stands for a sponsored transaction that waited too long; `day` is when it was made."""
+
+    hash: bytes
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +320,7 @@ class SponsorUse:
 
 SPONSORED: Final = Table("sponsored", Sponsored)  # nonce
 SPONSOR_USED: Final = Table("sponsor_used", SponsorUse)  # scope, day, account
+SPONSOR_REPLACED: Final = Table("sponsor_replaced", Replacement)  # hash of what was replaced
 
 # What a follower knows of L1
 
@@ -329,6 +342,6 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
     *(BATCHES, OPENINGS, PAYLOADS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
-    *(SPONSORED, SPONSOR_USED),
+    *(SPONSORED, SPONSOR_USED, SPONSOR_REPLACED),
     CONFIRMED,
 )
