@@ -68,7 +68,7 @@ class Operator:
         self.world = World(
             *(kube, self.children, self.store, session, issuer),
             *(settings.own_namespace, settings.account, settings.watched, settings.identity, settings.images),
-            *(Tokens(kube, Name(settings.own_namespace, settings.account)), Scaling()),
+            *(Tokens(kube, Name(settings.own_namespace, settings.account)), Scaling(), self._wrote),
         )
         self.queue: Queue[Key] = Queue(self._run, parallel=PARALLEL)
 
@@ -87,17 +87,30 @@ class Operator:
         key = Key(kind, metadata["namespace"], metadata["name"])
         before = self.store.get(key)
         if type == "DELETED":
-            self.store.bodies.pop(key, None)
+            self.store.remove(key)
+            self.world.signers.forget(key)
             self.queue.drop(key)
-        else:
-            self.store.bodies[key] = body
-            if before is None or _asks_otherwise(before, body):
-                self.queue.add(key, generation=metadata["generation"])
-        if type == "DELETED" or before is None or _matters_to_others(before, body):
-            for other in dependents.of(self.store, key, body):
-                self.queue.add(other)
-            if kind in scaling.CONCERNS:
-                self.queue.add(scaling.PLANNER, seconds=SETTLE_SECONDS)
+            self._tell_others(key, body)
+            return
+        if before is not None and int(metadata["resourceVersion"]) < int(before["metadata"]["resourceVersion"]):
+            return  # from before a status that was written
+        self.store.put(key, body)
+        if before is None or _asks_otherwise(before, body):
+            self.queue.add(key, generation=metadata["generation"])
+        if before is None or _matters_to_others(before, body):
+            self._tell_others(key, body)
+
+    def _wrote(self, key: Key, before: dict[str, Any]) -> None:
+        """A status of our own: the watch brings it when it is known already."""
+        body = self.store.get(key)
+        if body is not None and _matters_to_others(before, body):
+            self._tell_others(key, body)
+
+    def _tell_others(self, key: Key, body: dict[str, Any]) -> None:
+        for other in dependents.of(self.store, key, body):
+            self.queue.add(other)
+        if key.kind in scaling.CONCERNS:
+            self.queue.add(scaling.PLANNER, seconds=SETTLE_SECONDS)
 
     async def _run(self, key: Key) -> Again:
         if key == scaling.PLANNER:

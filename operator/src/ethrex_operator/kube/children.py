@@ -1,8 +1,9 @@
 """
 What the operator made, kept as it was made.
 
-The metadata of all children is watched; so an object that nobody touched costs no request, and one that somebody deleted or
-changed is applied again at once. Bodies are not kept.
+All children are watched; so an object that nobody touched costs no request, and one that somebody deleted or changed is
+applied again at once. Of most kinds only the metadata comes; of pods and of what makes them also how they do (``cache``), so
+that a look costs no request either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import errors, kinds
+from . import cache, errors, kinds
+from .cache import Cache, Place, Seen
 from .client import Kube, Object
 from .kinds import Kind
 from .objects.naming import MANAGER, OWNER, OWNER_KIND, Owner, digest
@@ -22,36 +24,6 @@ log = logging.getLogger(__name__)
 
 OURS: Final = {"app.kubernetes.io/managed-by": MANAGER}
 AGAIN_SECONDS: Final = 1.0
-
-Place = tuple[str, str, str]  # kind, namespace, name
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """As much as is remembered of a child."""
-
-    uid: str
-    version: str
-    generation: int  # 0 for kinds that do not count theirs
-    labels: Mapping[str, str]
-    owners: frozenset[str]  # uids
-
-    @classmethod
-    def of(cls, given: Object) -> Seen:
-        metadata = given["metadata"]
-        return cls(
-            uid=metadata["uid"],
-            version=metadata["resourceVersion"],
-            generation=int(metadata.get("generation") or 0),
-            labels=metadata.get("labels") or {},
-            owners=frozenset(one["uid"] for one in metadata.get("ownerReferences") or ()),
-        )
-
-    def same_wish(self, other: Seen) -> bool:
-        """Nothing but the status differs. Of kinds without a generation any change counts."""
-        if self.uid != other.uid or self.labels != other.labels or self.owners != other.owners:
-            return False
-        return self.version == other.version or bool(self.generation and self.generation == other.generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +44,7 @@ class Children:
     def __init__(self, kube: Kube, namespace: str | None, told: Callable[[str, str, str], None]) -> None:
         """`told` hears kind, namespace and name of the owner of a child that changed."""
         self._kube, self._namespace, self._told = kube, namespace, told
-        self._seen: dict[Place, Seen] = {}
+        self._cache = Cache()
         self._applied: dict[Place, tuple[str, Seen]] = {}  # the digest that was applied, and what came of it
         self._waiting = set(kinds.CHILDREN) | {kinds.POD}
         self.ready = asyncio.Event()
@@ -101,21 +73,26 @@ class Children:
         """Names of the volumes' claims that were made for it."""
         return [place[2] for place, _ in self._of(owner) if place[0] == kinds.CLAIM.name]
 
-    def seen(self, kind: Kind, namespace: str, name: str) -> Seen | None:
-        return self._seen.get((kind.name, namespace, name))
+    def body(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """How a StatefulSet, a Job or a pod does: its metadata and the fields of its status that `cache.STATUS` names."""
+        return self._cache.body(kind, namespace, name)
+
+    def bodies(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> list[Object]:
+        """As `body`, of all that have these labels; by name."""
+        return self._cache.bodies(kind, namespace, labels)
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._cache)
 
     async def _apply(self, owner: Owner, wanted: Object) -> Change | None:
         place, asked = place_of(wanted), digest(wanted)
-        seen, applied = self._seen.get(place), self._applied.get(place)
+        seen, applied = self._cache.get(place), self._applied.get(place)
         if seen is not None and applied is not None and applied[0] == asked and seen.same_wish(applied[1]):
             return None
         if seen is None:
             await self._refuse_foreign(owner, wanted)
         try:
-            done = Seen.of(await self._kube.apply(wanted))
+            done = self._cache.answered(_kind(place), await self._kube.apply(wanted))
         except errors.Refused as error:
             if seen is None or place[0] == kinds.CLAIM.name:
                 raise
@@ -125,7 +102,6 @@ class Children:
                 f"{place[0]} {place[2]} cannot be changed in place and is made anew: {error}"
             ) from error
         self._applied[place] = (asked, done)
-        self._seen[place] = done
         name = f"{place[0]} {place[2]}"
         if applied is None:
             return None if seen is not None and seen.version == done.version else Change("Applied", name)
@@ -146,21 +122,16 @@ class Children:
             raise NameTaken(f"{place[0]} {place[2]} exists and is not of {owner.kind} {owner.name}")
 
     def _of(self, owner: Owner) -> list[tuple[Place, Seen]]:
-        return [
-            (place, seen)
-            for place, seen in list(self._seen.items())
-            if place[1] == owner.namespace
-            and place[0] != kinds.POD.name
-            and seen.labels.get(OWNER_KIND) == owner.kind
-            and seen.labels.get(OWNER) == owner.name
-        ]
+        found = self._cache.of_owner(owner.kind, owner.namespace, owner.name)
+        return [(place, seen) for place, seen in found if place[0] != kinds.POD.name]
 
     async def _watch(self, kind: Kind) -> None:
+        whole = kind in cache.STATUS
         while True:
             try:
                 version = await self._list(kind)
                 while True:
-                    async for event, given in self._kube.watch(kind, self._namespace, version, OURS):
+                    async for event, given in self._kube.watch(kind, self._namespace, version, OURS, whole=whole):
                         version = given["metadata"]["resourceVersion"]
                         self._note(kind, event, given)
             except errors.Gone:
@@ -170,38 +141,44 @@ class Children:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _list(self, kind: Kind) -> str:
-        found, version = await self._kube.list(kind, self._namespace, OURS, metadata=True)
-        there = {(kind.name, one["metadata"]["namespace"], one["metadata"]["name"]): one for one in found}
-        for place in [place for place in self._seen if place[0] == kind.name and place not in there]:
-            self._forget(place)
-        for one in there.values():
-            self._note(kind, "ADDED", one)
+        there: set[Place] = set()
+        version = ""
+        async for page, newest in self._kube.pages(kind, self._namespace, OURS, metadata=kind not in cache.STATUS):
+            version = newest
+            for one in page:
+                there.add((kind.name, one["metadata"]["namespace"], one["metadata"]["name"]))
+                self._note(kind, "ADDED", one)
+        for place in self._cache.places(kind):
+            if place not in there:
+                self._forget(place)
+        self._cache.passed(kind, int(version))
         self._waiting.discard(kind)
         if not self._waiting:
             self.ready.set()
         return version
 
     def _note(self, kind: Kind, event: str, given: Object) -> None:
+        metadata = given["metadata"]
+        if event in ("BOOKMARK", "DELETED"):
+            self._cache.passed(kind, int(metadata["resourceVersion"]))
         if event == "BOOKMARK":
             return
-        place = (kind.name, given["metadata"]["namespace"], given["metadata"]["name"])
+        place = (kind.name, metadata["namespace"], metadata["name"])
         if event == "DELETED":
             self._forget(place)
             return
-        seen = Seen.of(given)
-        if self._seen.get(place) != seen:
-            self._seen[place] = seen
-            self._tell(place, seen)
+        seen = self._cache.watched(kind, given)
+        if seen is not None:
+            self._tell(seen)
 
     def _forget(self, place: Place) -> None:
-        seen = self._seen.pop(place, None)
+        seen = self._cache.forget(place)
         if seen is not None:
-            self._tell(place, seen)
+            self._tell(seen)
 
-    def _tell(self, place: Place, seen: Seen) -> None:
-        kind, name = seen.labels.get(OWNER_KIND), seen.labels.get(OWNER)
-        if kind and name:
-            self._told(kind, place[1], name)
+    def _tell(self, seen: Seen) -> None:
+        if seen.owner is not None:
+            self._told(*seen.owner)
 
 
 def place_of(given: Object) -> Place:

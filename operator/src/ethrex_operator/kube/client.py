@@ -26,7 +26,8 @@ AGENT: Final = "ethrex-operator"
 SECONDS: Final = 10.0
 WATCH_SECONDS: Final = 300  # the server ends a watch by itself then, and it is begun again
 SILENCE_SECONDS: Final = 90.0  # bookmarks come each minute: a watch that says less is dead
-PAGE: Final = 500
+PAGE: Final = 250
+LINE_BYTES: Final = 1 << 20  # an object is a line of a watch, and a pod may be long
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -90,20 +91,26 @@ class Kube:
         except errors.NotFound:
             return None
 
-    async def list(
+    async def pages(
         self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None, *, metadata: bool = False
-    ) -> tuple[list[Object], str]:
-        """All of them, page by page, and the version to watch from. Raises `KubeError`."""
+    ) -> AsyncIterator[tuple[list[Object], str]]:
+        """All of them page by page, of which only one is in memory; and the version to watch from. Raises `KubeError`."""
         asked = {"limit": str(PAGE)} | _selected(labels)
-        found: list[Object] = []
+        accept = METADATA_LIST if metadata else "application/json"
         while True:
-            accept = METADATA_LIST if metadata else "application/json"
             page = await self.request("GET", kind.path(namespace), asked=asked, accept=accept)
-            found += page.get("items") or []
-            proceed = page["metadata"].get("continue")
+            proceed, version = page["metadata"].get("continue"), page["metadata"]["resourceVersion"]
+            yield page.get("items") or [], version
             if not proceed:
-                return found, page["metadata"]["resourceVersion"]
+                return
             asked = asked | {"continue": proceed}
+
+    async def list(
+        self, kind: Kind, namespace: str | None, labels: Mapping[str, str] | None = None
+    ) -> tuple[list[Object], str]:
+        """As `pages`, in one."""
+        pages = [one async for one in self.pages(kind, namespace, labels)]
+        return [each for page, _ in pages for each in page], pages[-1][1]
 
     async def create(self, wanted: Object) -> Object:
         """Raises `Conflict` where it exists, and other `KubeError`s."""
@@ -125,10 +132,16 @@ class Kube:
             return
 
     async def watch(
-        self, kind: Kind, namespace: str | None, version: str, labels: Mapping[str, str] | None = None
+        self,
+        kind: Kind,
+        namespace: str | None,
+        version: str,
+        labels: Mapping[str, str] | None = None,
+        *,
+        whole: bool = False,
     ) -> AsyncIterator[tuple[str, Object]]:
         """
-        What happens to the metadata of objects after `version`: ADDED, MODIFIED, DELETED, and BOOKMARK.
+        What happens after `version` to objects, or to their metadata unless `whole`: ADDED, MODIFIED, DELETED, and BOOKMARK.
 
         Ends when the server ends it, raises `Gone` where `version` is too old, and `Away`, also for silence.
         """
@@ -139,10 +152,15 @@ class Kube:
             "timeoutSeconds": str(WATCH_SECONDS),
         } | _selected(labels)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=SECONDS, sock_read=SILENCE_SECONDS)
-        headers = await self._headers("GET", kind.path(namespace), METADATA, None)
+        accept = "application/json" if whole else METADATA
+        headers = await self._headers("GET", kind.path(namespace), accept, None)
         try:
             async with self._open().get(
-                self.host + kind.path(namespace), params=asked, headers=headers, timeout=timeout
+                self.host + kind.path(namespace),
+                params=asked,
+                headers=headers,
+                timeout=timeout,
+                read_bufsize=LINE_BYTES,
             ) as answer:
                 if answer.status != 200:
                     raise errors.of(answer.status, await answer.text())

@@ -21,7 +21,7 @@ async def reconcile(world: World, node: EthrexL1Node, changes: list[Change]) -> 
     workload = l1.workload(node)
     wanted = objects.children(workload, owner_of(node), cluster_for(world, node.namespace, (workload,)))
     changes += await world.children.ensure(owner_of(node), wanted)
-    found = await running.instance(world, node.namespace, workload)
+    found = running.instance(world, node.namespace, workload)
     if await running.roll(world, node.namespace, found):
         changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
     address = url(node.name, node.namespace, l1.RPC.number)

@@ -50,8 +50,8 @@ async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Re
     """Raises `Unmet`, `KubeError`, `NameTaken`."""
     served = _served(world, pool)
     owner, labels = owner_of(pool), provers.LABELS | {OWNER: pool.name}
-    jobs, _ = await world.kube.list(kinds.JOB, pool.namespace, labels)
-    pods, _ = await world.kube.list(kinds.POD, pool.namespace, labels)
+    jobs = world.children.bodies(kinds.JOB, pool.namespace, labels)
+    pods = world.children.bodies(kinds.POD, pool.namespace, labels)
     found = provers.members(pool, jobs, pods)
     asked = _asked(world, pool, served, found)
     told = [one for one in found if one.leaving_since is not None and one.ended is None]
@@ -66,7 +66,7 @@ async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Re
     fresh = provers.free_numbers(found, asked.desired - len(stay)) if served else []
     numbers = (*(one.number for one in stay), *(one.number for one in leaving.values() if one not in gone), *fresh)
     workloads = pools.workloads(pool, served, numbers)
-    cluster = cluster_for(world, pool.namespace, workloads)
+    cluster = cluster_for(world, pool.namespace, workloads, served=[one.rollup for one in served])
     rendered = [each for one in workloads for each in objects.children(one, owner, cluster)]
     changes += await world.children.ensure(owner, _marked(rendered, leaving))
     here = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
@@ -110,8 +110,8 @@ def _asked(world: World, pool: ProverPool, served: tuple[Served, ...], found: tu
 
 def _served(world: World, pool: ProverPool) -> tuple[Served, ...]:
     found = []
-    for rollup in world.store.every(EthrexRollup):
-        if not (attachment.names(rollup, pool) and attachment.allows(pool, rollup)):
+    for rollup in world.store.models(EthrexRollup, world.store.naming(Key(pool.kind, pool.namespace, pool.name))):
+        if not attachment.allows(pool, rollup):
             continue
         contracts = rollups.contracts_of(world.store.status(Key(rollup.kind, rollup.namespace, rollup.name)), rollup)
         if contracts is not None:

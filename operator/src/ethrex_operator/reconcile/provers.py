@@ -15,6 +15,7 @@ from typing import Final
 
 from ..api.base import GROUP
 from ..api.pool import ProverPool
+from ..kube.cache import JOB_NAME
 from ..kube.client import Object
 from ..kube.objects.naming import OWNER_KIND, ROLE, WORKLOAD
 from ..scaling.observation import ProverState
@@ -23,7 +24,6 @@ from ..topology import rollup as rollups
 
 LEAVING: Final = f"{GROUP}/leaving-since"
 LABELS: Final = {OWNER_KIND: ProverPool.__name__, ROLE: "prover"}
-JOB_NAME: Final = "batch.kubernetes.io/job-name"
 ENDED: Final = ("Succeeded", "Failed")
 UNSEEN: Final = ProverState.STARTING
 # Who goes first where somebody has to: whoever does least.

@@ -48,4 +48,5 @@ async def write(world: World, key: Key, body: Object, report: Report) -> None:
     }
     done = await world.kube.apply(applied, status=True)
     if world.store.get(key) is not None:
-        world.store.bodies[key] = done
+        world.store.put(key, done)
+        world.wrote(key, body)

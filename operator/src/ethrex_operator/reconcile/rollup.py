@@ -110,7 +110,7 @@ def recorded(contracts: Contracts, rollup: EthrexRollup) -> dict[str, Any]:
 async def _deployment(
     world: World, rollup: EthrexRollup, deployer: Workload, job: str, reachable: Condition, changes: list[Change]
 ) -> Report:
-    result, reason = await running.result(world, rollup.namespace, job)
+    result, reason = running.result(world, rollup.namespace, job)
     if result is None:
         deployed = conditions.no("Deployed", "Deploying", reason)
         return _report(reachable, [deployed], {}, again=SOON_SECONDS)
@@ -131,7 +131,7 @@ async def _chain(
     changes: list[Change],
 ) -> Report:
     reachable, *following = others
-    found = await running.instance(world, rollup.namespace, sequencer)
+    found = running.instance(world, rollup.namespace, sequencer)
     if await running.roll(world, rollup.namespace, found):
         changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
     current = conditions.no("UpToDate", "Rolling") if found.outdated else conditions.yes("UpToDate", "TemplateRuns")
@@ -157,7 +157,7 @@ async def _following(
     """Where any is wanted: whether they all keep up. Their probes know by how much they lag."""
     behind = []
     for one in followers:
-        found = await running.instance(world, rollup.namespace, one)
+        found = running.instance(world, rollup.namespace, one)
         if await running.roll(world, rollup.namespace, found):
             changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
         if not found.ready:
@@ -212,25 +212,18 @@ def _follows(type: str, reason: str, behind: int) -> Condition:
 
 def _reserved(world: World, rollup: EthrexRollup, wanted: rollups.Wanted) -> Condition:
     """Two rollups that sign with one account on one L1 take each other's nonces: the older one has it."""
-    mine = rollups.signers(wanted)
-    for other in world.store.every(EthrexRollup):
-        if other.metadata.uid == rollup.metadata.uid or rollups.l1_id(other) != rollups.l1_id(rollup):
-            continue
-        try:
-            theirs = rollups.signers(resolved(world, other))
-        except Unmet:
-            continue
+    mine, key = rollups.signers(rollup, wanted.l1), _key(rollup)
+    for other, theirs in world.signers.others(world.store, key, wanted.l1).items():
         shared = mine & theirs
-        if shared and _age(world, other) < _age(world, rollup):
-            return conditions.no(
-                "SignerReserved", "SignerInUse", f"{min(shared)} signs for {other.namespace}/{other.name}"
-            )
+        if shared and _age(world, other) < _age(world, key):
+            note = f"{min(shared)} signs for {other.namespace}/{other.name}"
+            return conditions.no("SignerReserved", "SignerInUse", note)
     return conditions.yes("SignerReserved", "NobodyElses")
 
 
-def _age(world: World, rollup: EthrexRollup) -> tuple[str, str]:
-    body = world.store.get(_key(rollup)) or {"metadata": {}}
-    return str(body["metadata"].get("creationTimestamp", "")), rollup.metadata.uid
+def _age(world: World, key: Key) -> tuple[str, str]:
+    metadata = (world.store.get(key) or {"metadata": {}})["metadata"]
+    return str(metadata.get("creationTimestamp", "")), str(metadata.get("uid", ""))
 
 
 async def _l1_reachable(world: World, rollup: EthrexRollup, at: L1) -> Condition:

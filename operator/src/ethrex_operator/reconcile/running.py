@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube import kinds
+from ..kube.cache import JOB_NAME
 from ..kube.client import Object
 from ..kube.objects.naming import WORKLOAD
 from ..topology.workload import Workload
@@ -24,12 +25,12 @@ class Instance:
     pod: str | None = None
 
 
-async def instance(world: World, namespace: str, workload: Workload) -> Instance:
-    """Raises `KubeError`."""
-    found = await world.kube.find(kinds.STATEFUL_SET, namespace, workload.name)
+def instance(world: World, namespace: str, workload: Workload) -> Instance:
+    """As the watches have told it."""
+    found = world.children.body(kinds.STATEFUL_SET, namespace, workload.name)
     if found is None:
         return Instance(ready=False, outdated=False, reason="not made yet")
-    pods, _ = await world.kube.list(kinds.POD, namespace, {WORKLOAD: workload.name})
+    pods = world.children.bodies(kinds.POD, namespace, {WORKLOAD: workload.name})
     if not pods:
         return Instance(ready=False, outdated=False, reason="no pod yet")
     pod = pods[0]
@@ -49,9 +50,9 @@ async def roll(world: World, namespace: str, found: Instance) -> bool:
     return True
 
 
-async def result(world: World, namespace: str, job: str) -> tuple[bytes | None, str]:
-    """What a task wrote when it succeeded, or why it has not yet. Raises `KubeError`."""
-    pods, _ = await world.kube.list(kinds.POD, namespace, {"batch.kubernetes.io/job-name": job})
+def result(world: World, namespace: str, job: str) -> tuple[bytes | None, str]:
+    """What a task wrote when it succeeded, or why it has not yet."""
+    pods = world.children.bodies(kinds.POD, namespace, {JOB_NAME: job})
     for pod in pods:
         if pod["status"].get("phase") == "Succeeded":
             state = pod["status"]["containerStatuses"][0]["state"]["terminated"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,14 +56,14 @@ class Attached:
 async def look(world: World, told: Callable[[Key], None]) -> Again:
     """Decide for all pools; `told` hears those of which another decision was made. Raises `KubeError`."""
     state = world.scaling
-    attached = {f"{one.rollup.namespace}.{one.rollup.name}": one for one in _attached(world)}
+    attached = {f"{one.rollup.namespace}.{one.rollup.name}": one async for one in _attached(world)}
     if not attached or (state.learned is None and not await _remember(world)):
         state.decisions = {}
         return Again(state.settings.period)
     assert state.learned is not None
     await _ask(world, attached)
     pools = {pool_id(pool): pool for one in attached.values() for pool in one.pools}
-    members = await _members(world, pools)
+    members = {name: _members(world, pool) for name, pool in pools.items()}
     now = state.clock()
     decision = planner.plan(_observation(state, attached, pools, members, now), state.learned, state.settings, now)
     earlier, state.learned = state.decisions, decision.learned
@@ -100,9 +100,12 @@ def _words(state: Scaling, one: PoolDecision) -> tuple[object, str]:
     return before if before is not None and before[0] == kernel else (kernel, one.message)
 
 
-def _attached(world: World) -> Iterator[Attached]:
-    """Those of which any pool is planned."""
-    for rollup in world.store.every(EthrexRollup):
+async def _attached(world: World) -> AsyncIterator[Attached]:
+    """Those of which any pool is planned. Reading many manifests takes a while: others have their turn meanwhile."""
+    planned = [key for key in world.store.of_kind(ProverPool) if not _is_fixed(world.store.get(key) or {})]
+    concerned = dict.fromkeys(rollup for pool in planned for rollup in world.store.naming(pool))
+    for rollup in world.store.models(EthrexRollup, concerned):
+        await asyncio.sleep(0)
         key = Key(rollup.kind, rollup.namespace, rollup.name)
         if rollups.contracts_of(world.store.status(key), rollup) is None:
             continue
@@ -113,6 +116,10 @@ def _attached(world: World) -> Iterator[Attached]:
                 pools.append(pool)
         if any(pool.spec.scaling.mode != "Fixed" for pool in pools):
             yield Attached(rollup, tuple(pools))
+
+
+def _is_fixed(pool: Object) -> bool:
+    return ((pool.get("spec") or {}).get("scaling") or {}).get("mode") == "Fixed"
 
 
 async def _ask(world: World, attached: Mapping[str, Attached]) -> None:
@@ -133,18 +140,10 @@ async def _ask(world: World, attached: Mapping[str, Attached]) -> None:
     await asyncio.gather(*(ask(name, one.rollup) for name, one in attached.items()))
 
 
-async def _members(world: World, pools: Mapping[str, ProverPool]) -> dict[str, tuple[Member, ...]]:
-    """Of all pools, in two requests."""
-    jobs, pods = [(await world.kube.list(kind, world.watched, provers.LABELS))[0] for kind in (kinds.JOB, kinds.POD)]
-    return {name: provers.members(pool, _of(pool, jobs), _of(pool, pods)) for name, pool in pools.items()}
-
-
-def _of(pool: ProverPool, objects: list[Object]) -> list[Object]:
-    return [
-        one
-        for one in objects
-        if one["metadata"]["namespace"] == pool.namespace and one["metadata"]["labels"].get(OWNER) == pool.name
-    ]
+def _members(world: World, pool: ProverPool) -> tuple[Member, ...]:
+    labels = provers.LABELS | {OWNER: pool.name}
+    jobs, pods = (world.children.bodies(kind, pool.namespace, labels) for kind in (kinds.JOB, kinds.POD))
+    return provers.members(pool, jobs, pods)
 
 
 def _observation(

@@ -13,7 +13,9 @@ from .world import Key, World
 
 async def reconcile(world: World, settlement: EthrexSettlement, changes: list[Change]) -> Report:
     users = sorted(
-        (rollup for rollup in world.store.every(EthrexRollup) if _settles(rollup, settlement)),
+        world.store.models(
+            EthrexRollup, world.store.naming(Key(settlement.kind, settlement.namespace, settlement.name))
+        ),
         key=lambda rollup: rollup.name,
     )
     fields = {"rollups": [rollup.name for rollup in users]}
@@ -30,8 +32,3 @@ async def reconcile(world: World, settlement: EthrexSettlement, changes: list[Ch
         fields=fields,
         again=5.0 if users else None,
     )
-
-
-def _settles(rollup: EthrexRollup, settlement: EthrexSettlement) -> bool:
-    asked = rollup.spec.settlement
-    return asked is not None and (asked.name, rollup.namespace) == (settlement.name, settlement.namespace)

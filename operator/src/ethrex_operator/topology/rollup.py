@@ -67,7 +67,7 @@ class Wanted:
 def workloads(wanted: Wanted, contracts: Contracts | None) -> tuple[Workload, ...]:
     """The deployer; and once it has said where the contracts are, the chain. Raises `Unmet`."""
     _refuse_unserved(wanted.rollup)
-    keys = _keys(wanted)
+    keys = _keys(wanted.rollup, wanted.l1)
     signers = tuple(pool_signer(pool, wanted.l1).address for pool in wanted.pools if pool.spec.backend == "attested")
     if "attested" in wanted.rollup.spec.proving.policy.require and not signers:
         raise Unmet(
@@ -125,8 +125,8 @@ class _Keys:
     settler: Signer
 
 
-def _keys(wanted: Wanted) -> _Keys:
-    asked, dev = wanted.rollup.spec.keys, wanted.l1.dev
+def _keys(rollup: EthrexRollup, at: L1) -> _Keys:
+    asked, dev = rollup.spec.keys, at.dev
     committer = signing.signer(
         asked.committer, "committer", dev=dev, default=dev_accounts.COMMITTER, path="spec.keys.committer"
     )
@@ -248,7 +248,7 @@ def url(rollup: EthrexRollup, port: Port, namespace: str) -> UrlOf:
     return UrlOf(sequencer_name(rollup), port.name, where)
 
 
-def signers(wanted: Wanted) -> frozenset[str]:
+def signers(rollup: EthrexRollup, at: L1) -> frozenset[str]:
     """The accounts on L1 that spend nonces for this rollup. Raises `Unmet`."""
-    keys = _keys(wanted)
+    keys = _keys(rollup, at)
     return frozenset((keys.committer.address, keys.settler.address))

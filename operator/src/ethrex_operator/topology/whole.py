@@ -105,7 +105,7 @@ def _names(rollup: EthrexRollup, pool: ProverPool) -> bool:
 def _reserve(reserved: dict[tuple[object, str], str], wanted: rollups.Wanted) -> None:
     """Two that sign with one account on one L1 take each other's nonces. Raises `Unmet`."""
     name = wanted.rollup.name
-    for account in sorted(rollups.signers(wanted)):
+    for account in sorted(rollups.signers(wanted.rollup, wanted.l1)):
         holder = reserved.setdefault((rollups.l1_id(wanted.rollup), account), name)
         if holder != name:
             raise Unmet("SignerInUse", f"{account} signs for {holder} already: spec.keys names who else shall")

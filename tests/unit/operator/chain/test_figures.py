@@ -46,3 +46,9 @@ def test_what_a_page_does_not_have_counts_as_nothing() -> None:
 def test_another_page_is_refused() -> None:
     with pytest.raises(errors.Refused, match="not a metrics page"):
         figures.read(b"<html>{{{ 1 2 3</html>\nfoo{ 1\n")
+
+
+def test_labels_may_hold_any_text_and_samples_may_bear_a_time() -> None:
+    page = b'ethrex_outbox_balance_wei{account="a \\"{b}\\" ",role="x"} 7.0 1395066363000\nother_thing{} NaN\nno_label +Inf\n'
+
+    assert figures.read(page).accounts == {'a \\"{b}\\" ': figures.Account(7, low=False)}

@@ -66,9 +66,11 @@ def ensured(children: Children, *wanted: Object) -> list[str]:
     return [change.reason for change in run(children.ensure(OWNER, wanted))]
 
 
-def gone(children: Children, name: str = "l1") -> None:
+def gone(server: ApplyStandIn, children: Children, name: str = "l1") -> None:
     """As the watch tells it."""
-    children._note(kinds.STATEFUL_SET, "DELETED", {"metadata": {"name": name, "namespace": "team"}})
+    server.version += 1
+    metadata = {"name": name, "namespace": "team", "resourceVersion": str(server.version)}
+    children._note(kinds.STATEFUL_SET, "DELETED", {"metadata": metadata})
 
 
 def test_what_nobody_touched_costs_no_request() -> None:
@@ -93,7 +95,7 @@ def test_what_was_deleted_is_made_again() -> None:
     server, children = made()
     ensured(children, child())
     server.objects.clear()
-    gone(children)
+    gone(server, children)
 
     assert ensured(children, child()) == ["Recreated"]
 
@@ -135,7 +137,7 @@ def test_what_cannot_be_changed_in_place_is_made_anew() -> None:
     ensured(children, child(immutable=1))
     with pytest.raises(errors.Conflict, match="made anew"):
         ensured(children, child(immutable=2))
-    gone(children)
+    gone(server, children)
     ensured(children, child(immutable=2))
 
     assert server.objects["StatefulSet", "l1"]["immutable"] == 2

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ethrex_operator.api.pool import ProverPool
+from ethrex_operator.kube.cache import JOB_NAME
 from ethrex_operator.kube.objects.naming import WORKLOAD
 from ethrex_operator.reconcile import provers
 from ethrex_operator.reconcile.provers import Member
@@ -41,7 +42,7 @@ def pod(
     return {
         "metadata": {
             "name": name,
-            "labels": {provers.JOB_NAME: f"gpu-{number}-abc"},
+            "labels": {JOB_NAME: f"gpu-{number}-abc"},
             "creationTimestamp": f"2026-01-01T00:00:{at:02}Z",
         },
         "status": {"phase": phase, "conditions": told},

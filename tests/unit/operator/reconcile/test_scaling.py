@@ -14,6 +14,7 @@ from ethrex_operator.api import loading
 from ethrex_operator.api.pool import ProverPool
 from ethrex_operator.chain.errors import Unreachable
 from ethrex_operator.kube import kinds
+from ethrex_operator.kube.cache import JOB_NAME
 from ethrex_operator.kube.children import Change
 from ethrex_operator.kube.errors import Away
 from ethrex_operator.kube.objects.naming import WORKLOAD
@@ -58,8 +59,8 @@ class Cluster:
         self.wanted = list(wanted)
         return []
 
-    async def list(self, kind: kinds.Kind, *_: object) -> tuple[list[Object], str]:
-        return (self.jobs if kind is kinds.JOB else self.pods), "1"
+    def bodies(self, kind: kinds.Kind, *_: object) -> list[Object]:
+        return self.jobs if kind is kinds.JOB else self.pods
 
 
 def world(cluster: Cluster, **spec: Any) -> World:
@@ -209,6 +210,6 @@ def made(job: Object) -> Object:
 
 def pod_of(job: Object) -> Object:
     name = job["metadata"]["name"]
-    labels = {provers.JOB_NAME: name, WORKLOAD: job["metadata"]["labels"][WORKLOAD]}
+    labels = {JOB_NAME: name, WORKLOAD: job["metadata"]["labels"][WORKLOAD]}
     metadata = {"name": f"{name}-pod", "labels": labels, "creationTimestamp": provers.stamp(NOW - 50)}
     return {"metadata": metadata, "status": {"phase": "Running"}}

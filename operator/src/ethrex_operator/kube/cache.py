@@ -1,0 +1,186 @@
+"""
+What the watches have told of the operator's children: of each a few words, of those that run something also how it does.
+
+Tens of thousands of objects are known at a time, so nothing is kept that nobody asks for, and bodies lie packed. What the
+API server answers to an apply is taken in as well, unless the watch has passed that version already: then the watch knows better,
+also that the object is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from . import kinds
+from .kinds import Kind
+from .objects.naming import OWNER, OWNER_KIND, WORKLOAD
+
+Object = dict[str, Any]
+Place = tuple[str, str, str]  # kind, namespace, name
+OwnerPlace = tuple[str, str, str]  # kind, namespace, name of whom it was made for
+
+JOB_NAME: Final = "batch.kubernetes.io/job-name"
+SOUGHT: Final = (WORKLOAD, JOB_NAME, OWNER)  # labels by which bodies are found, the rarest first
+METADATA: Final = (
+    *("name", "namespace", "uid", "labels", "annotations", "generation"),
+    *("creationTimestamp", "deletionTimestamp"),
+)
+# How those that run something do: these fields of their status are kept.
+STATUS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    kinds.POD: ("phase", "conditions", "initContainerStatuses", "containerStatuses"),
+    kinds.STATEFUL_SET: ("updateRevision", "observedGeneration"),
+    kinds.JOB: ("conditions",),
+}
+CONTAINER: Final = ("name", "state", "lastState", "ready", "restartCount")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """As much as is remembered of every child."""
+
+    uid: str
+    version: int
+    generation: int  # 0 for kinds that do not count theirs
+    labels: bytes  # their digest
+    owners: tuple[str, ...]  # uids
+    owner: OwnerPlace | None  # by its labels
+
+    @classmethod
+    def of(cls, given: Object) -> Seen:
+        metadata = given["metadata"]
+        labels = metadata.get("labels") or {}
+        kind, name = labels.get(OWNER_KIND), labels.get(OWNER)
+        return cls(
+            uid=metadata["uid"],
+            version=int(metadata["resourceVersion"]),
+            generation=int(metadata.get("generation") or 0),
+            labels=hashlib.blake2b(orjson.dumps(labels, option=orjson.OPT_SORT_KEYS), digest_size=8).digest(),
+            owners=tuple(sorted(sys.intern(one["uid"]) for one in metadata.get("ownerReferences") or ())),
+            owner=_interned(kind, metadata["namespace"], name) if kind and name else None,
+        )
+
+    def same_wish(self, other: Seen) -> bool:
+        """Nothing but the status differs. Of kinds without a generation any change counts."""
+        if self.uid != other.uid or self.labels != other.labels or self.owners != other.owners:
+            return False
+        return self.version == other.version or bool(self.generation and self.generation == other.generation)
+
+
+class Cache:
+    """Of all kinds together. `passed`: how far the watch of a kind has come."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Place, Seen] = {}
+        self._bodies: dict[Place, bytes] = {}
+        self._of_owner: dict[OwnerPlace, set[Place]] = {}
+        self._labelled: dict[tuple[str, str, str, str], set[Place]] = {}  # kind, namespace, label, value
+        self._passed: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def get(self, place: Place) -> Seen | None:
+        return self._seen.get(place)
+
+    def of_owner(self, kind: str, namespace: str, name: str) -> list[tuple[Place, Seen]]:
+        return [(place, self._seen[place]) for place in self._of_owner.get((kind, namespace, name), ())]
+
+    def places(self, kind: Kind) -> list[Place]:
+        return [place for place in self._seen if place[0] == kind.name]
+
+    def body(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """As much of it as `STATUS` says. Of other kinds there is none."""
+        packed = self._bodies.get((kind.name, namespace, name))
+        return None if packed is None else orjson.loads(packed)
+
+    def bodies(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> list[Object]:
+        """Those that have all `labels`, in one namespace or in all of them."""
+        return [one for one in self._candidates(kind, namespace, labels) if _has(one, labels)]
+
+    def watched(self, kind: Kind, given: Object) -> Seen | None:
+        """What the watch tells; the new view of it, or None where it is the one that was known."""
+        self.passed(kind, int(given["metadata"]["resourceVersion"]))
+        return self._take(kind, given)
+
+    def answered(self, kind: Kind, given: Object) -> Seen:
+        """What the API server says to an apply."""
+        seen = Seen.of(given)
+        if seen.version > self._passed.get(kind.name, 0):
+            self._take(kind, given)
+        return seen
+
+    def passed(self, kind: Kind, version: int) -> None:
+        self._passed[kind.name] = max(version, self._passed.get(kind.name, 0))
+
+    def forget(self, place: Place) -> Seen | None:
+        seen = self._seen.pop(place, None)
+        if seen is None:
+            return None
+        self._unlist(self._of_owner, seen.owner, place)
+        packed = self._bodies.pop(place, None)
+        if packed is not None:
+            for key in _keys(place, orjson.loads(packed)):
+                self._unlist(self._labelled, key, place)
+        return seen
+
+    def _take(self, kind: Kind, given: Object) -> Seen | None:
+        seen, metadata = Seen.of(given), given["metadata"]
+        place = _interned(kind.name, metadata["namespace"], metadata["name"])
+        if self._seen.get(place) == seen:
+            return None
+        self.forget(place)
+        self._seen[place] = seen
+        if seen.owner is not None:
+            self._of_owner.setdefault(seen.owner, set()).add(place)
+        if kind in STATUS:
+            kept = _kept(given, STATUS[kind])
+            self._bodies[place] = orjson.dumps(kept)
+            for key in _keys(place, kept):
+                self._labelled.setdefault(key, set()).add(place)
+        return seen
+
+    def _candidates(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> Iterator[Object]:
+        sought = next((label for label in SOUGHT if label in labels), None)
+        if namespace is not None and sought is not None:
+            places = self._labelled.get((kind.name, namespace, sought, labels[sought]), set())
+            yield from (orjson.loads(self._bodies[place]) for place in sorted(places))
+            return
+        for place, packed in list(self._bodies.items()):
+            if place[0] == kind.name and namespace in (None, place[1]):
+                yield orjson.loads(packed)
+
+    @staticmethod
+    def _unlist(index: dict[Any, set[Place]], key: Any, place: Place) -> None:
+        listed = index.get(key)
+        if listed is not None:
+            listed.discard(place)
+            if not listed:
+                del index[key]
+
+
+def _kept(given: Object, fields: tuple[str, ...]) -> Object:
+    metadata, status = given["metadata"], given.get("status") or {}
+    found = {name: status[name] for name in fields if name in status}
+    for name in ("initContainerStatuses", "containerStatuses"):
+        if name in found:
+            found[name] = [{part: one[part] for part in CONTAINER if part in one} for one in found[name]]
+    return {"metadata": {name: metadata[name] for name in METADATA if name in metadata}, "status": found}
+
+
+def _keys(place: Place, kept: Object) -> list[tuple[str, str, str, str]]:
+    labels = kept["metadata"].get("labels") or {}
+    return [(place[0], place[1], label, labels[label]) for label in SOUGHT if label in labels]
+
+
+def _has(given: Object, labels: Mapping[str, str]) -> bool:
+    found = given["metadata"].get("labels") or {}
+    return all(found.get(label) == value for label, value in labels.items())
+
+
+def _interned(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
+    return sys.intern(kind), sys.intern(namespace), sys.intern(name)

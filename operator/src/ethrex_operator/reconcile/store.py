@@ -1,0 +1,130 @@
+"""
+The newest body of each resource, and who names whom among them.
+
+A fleet is thousands of rollups, and each look at one asks who else names its pools and who else settles on its L1: that is
+looked up here, and not searched for in all bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from ..api import loading
+from ..api.base import Resource
+from ..kube import kinds
+from ..kube.client import Object
+
+Some = TypeVar("Some", bound=Resource)
+NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+
+class Store:
+    """`put` what a watch brings or the API server answers, `remove` what is gone; nothing else changes it."""
+
+    def __init__(self, bodies: Mapping[Key, Object] = NOTHING) -> None:
+        self._bodies: dict[Key, Object] = {}
+        self._naming: dict[object, dict[Key, None]] = {}  # what is named -> rollups, in the order in which they came
+        for key, body in bodies.items():
+            self.put(key, body)
+
+    @property
+    def bodies(self) -> Mapping[Key, Object]:
+        return MappingProxyType(self._bodies)
+
+    def get(self, key: Key) -> Object | None:
+        return self._bodies.get(key)
+
+    def put(self, key: Key, body: Object) -> None:
+        before = self._bodies.get(key)
+        self._bodies[key] = body
+        if key.kind == kinds.ROLLUP.name:
+            named = _named(key, body)
+            for one in _named(key, before) - named if before is not None else ():
+                self._unlist(one, key)
+            for one in named:
+                self._naming.setdefault(one, {})[key] = None
+
+    def remove(self, key: Key) -> None:
+        before = self._bodies.pop(key, None)
+        if before is not None and key.kind == kinds.ROLLUP.name:
+            for one in _named(key, before):
+                self._unlist(one, key)
+
+    def naming(self, key: Key) -> tuple[Key, ...]:
+        """Rollups that name it: as pool, settlement or L1."""
+        return tuple(self._naming.get(key, ()))
+
+    def neighbours(self, rollup: Key) -> tuple[Key, ...]:
+        """Rollups on the same L1, itself among them."""
+        return tuple(self._naming.get(l1_of(rollup, self._bodies.get(rollup, {})), ()))
+
+    def of_kind(self, kind: type[Resource]) -> list[Key]:
+        return [key for key in self._bodies if key.kind == kind.__name__]
+
+    def model(self, kind: type[Some], namespace: str, name: str) -> Some | None:
+        """None where there is none, or one that is refused: its own reconcile says why."""
+        body = self._bodies.get(Key(kind.__name__, namespace, name))
+        if body is None:
+            return None
+        try:
+            found = loading.read(body)
+        except loading.ManifestInvalid:
+            return None
+        return found if isinstance(found, kind) else None
+
+    def models(self, kind: type[Some], keys: Iterable[Key]) -> Iterator[Some]:
+        """Of those that can be read."""
+        for key in keys:
+            if (found := self.model(kind, key.namespace, key.name)) is not None:
+                yield found
+
+    def status(self, key: Key) -> Object:
+        found: Object = (self._bodies.get(key) or {}).get("status") or {}
+        return found
+
+    def _unlist(self, named: object, rollup: Key) -> None:
+        rollups = self._naming.get(named, {})
+        rollups.pop(rollup, None)
+        if not rollups:
+            self._naming.pop(named, None)
+
+
+# Out of the bodies as they are: a resource that is refused may name others all the same.
+
+
+def named_by(rollup: Key, body: Object) -> list[Key]:
+    """Pools and the settlement."""
+    spec = body.get("spec") or {}
+    found = [
+        Key(kinds.POOL.name, one["ref"].get("namespace") or rollup.namespace, one["ref"]["name"])
+        for one in (spec.get("proving") or {}).get("pools") or ()
+    ]
+    if spec.get("settlement"):
+        found.append(Key(kinds.SETTLEMENT.name, rollup.namespace, spec["settlement"]["name"]))
+    return found
+
+
+def l1_of(rollup: Key, body: Object) -> object:
+    """A node of ours, or the addresses of others."""
+    l1 = (body.get("spec") or {}).get("l1") or {}
+    ref: Object = l1.get("ref") or {}
+    if ref:
+        return Key(kinds.L1_NODE.name, ref.get("namespace") or rollup.namespace, ref["name"])
+    return tuple(str(one) for one in l1.get("urls") or ())
+
+
+def _named(rollup: Key, body: Object) -> set[object]:
+    return {*named_by(rollup, body), l1_of(rollup, body)}
