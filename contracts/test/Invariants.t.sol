@@ -52,16 +52,24 @@ contract SolvencyInvariants is World, IWorld {
         return batches[chainId][number];
     }
 
-    function settleFor(uint256 chainId, bytes32 messagesRoot, bytes32 stateRoot) external returns (uint64 number) {
+    function commitFor(uint256 chainId, bytes32 messagesRoot, bytes32 stateRoot) external returns (uint64 number) {
         Batch memory batch = next(heads[chainId]);
         if (stateRoot != 0) batch.newStateRoot = stateRoot;
         (batch.queueIndex, batch.queueHash) = _partOfQueue(chainId, batch);
         batch.messagesRoot = messagesRoot;
         commit(batch);
-        verify(batch);
         heads[chainId] = batch;
         batches[chainId][batch.number] = batch;
         return batch.number;
+    }
+
+    function verifyFor(uint256 chainId) external {
+        verify(batches[chainId][proposer.chainStatus(chainId).lastVerified + 1]);
+    }
+
+    function verifyForeign(uint256 chainId, uint256 other) external {
+        Batch memory batch = batches[other][proposer.chainStatus(chainId).lastVerified + 1];
+        proposer.verifyBatches(chainId, one(batch), one(proven(batch)));
     }
 
     /// Some of what is queued, so that a freeze finds both kinds of deposits.
@@ -81,6 +89,7 @@ contract SolvencyInvariants is World, IWorld {
     function freezeFor(uint256 chainId) external {
         vm.warp(block.timestamp + TAKEOVER_DELAY);
         proposer.freeze(chainId);
+        heads[chainId] = batches[chainId][proposer.chainStatus(chainId).lastVerified];
     }
 
     function invariant_the_bridge_is_solvent() public view {
@@ -88,6 +97,14 @@ contract SolvencyInvariants is World, IWorld {
         _fundsAreThere();
         _nobodyEntersTwice();
         _escapesAreSingle();
+        _claimsAreHonest();
+        vm.assertEq(actors.afterFreeze(), 0, "a frozen chain went on");
+    }
+
+    function _claimsAreHonest() private view {
+        vm.assertEq(actors.claimedTwice(), 0, "a message was claimed twice");
+        vm.assertEq(actors.claimedOutOfNowhere(), 0, "claimed from no standing, verified batch of the chain");
+        vm.assertEq(actors.foreignCalls(), 0, "another chain's batch was verified");
     }
 
     /// Of the one frozen chain and its one last state.
@@ -158,6 +175,10 @@ contract SolvencyInvariants is World, IWorld {
         }
         actors.call(0, 4, 0);
         actors.call(0, 5, 0);
+        actors.commitOnly(0, 1, 1, 1);
+        actors.goBack(0, 0);
+        actors.commitOnly(0, 1, 1, 1);
+        actors.prove(0);
         actors.depositCoin(1, 10 ether);
         actors.depositToken(1, 3, 0, 1000);
         actors.lie(1, 3, 0, 99);

@@ -13,7 +13,11 @@ import {Tries} from "./Tries.sol";
 
 /// What the world offers to its actors.
 interface IWorld {
-    function settleFor(uint256 chainId, bytes32 messagesRoot, bytes32 stateRoot) external returns (uint64 number);
+    function commitFor(uint256 chainId, bytes32 messagesRoot, bytes32 stateRoot) external returns (uint64 number);
+    /// Verify a chain's next batch.
+    function verifyFor(uint256 chainId) external;
+    /// Have a chain verify another's next batch as its own.
+    function verifyForeign(uint256 chainId, uint256 other) external;
     function batchOf(uint256 chainId, uint64 number) external view returns (Batch memory);
     function revertFor(uint256 chainId, uint64 lastKept) external;
     function freezeFor(uint256 chainId) external;
@@ -45,6 +49,14 @@ contract Actors is Test, IReentrant {
     /// Payments that were got from inside of a payment.
     uint256 public reentered;
 
+    // What may never go up: claims of the same message again, of a batch that does not stand (any more, yet, or on this
+    // chain), batches of another chain that were verified, and what a frozen chain took or did.
+    uint256 public claimedTwice;
+    uint256 public claimedOutOfNowhere;
+    uint256 public foreignCalls;
+    uint256 public afterFreeze;
+    bool public frozen;
+
     mapping(uint256 chainId => mapping(address => mapping(address => uint256))) public booked;
     mapping(uint256 chainId => mapping(address => mapping(address => uint256))) public released;
 
@@ -52,6 +64,9 @@ contract Actors is Test, IReentrant {
     CommonBridge private immutable _bridge;
     OnChainProposer private immutable _proposer;
     mapping(uint256 chainId => uint256) private _messages;
+    mapping(uint256 chainId => mapping(uint256 messageId => bool)) private _claimed;
+    /// The one message of each batch that stands on L1.
+    mapping(uint256 chainId => mapping(uint64 number => bytes32)) private _leaves;
     ICommonBridge.Withdrawal[] private _withdrawals;
     uint256[] private _withdrawalChains;
     mapping(uint256 chainId => ICommonBridge.QueueItem[]) private _deposits;
@@ -76,6 +91,7 @@ contract Actors is Test, IReentrant {
             ICommonBridge.QueueItem(L2.BRIDGE, L2.BRIDGE, index, amount, _bridge.DEPOSIT_GAS(), data)
         );
         ++depositedCalls;
+        _went(chainId);
     }
 
     function depositToken(uint256 chainSeed, uint256 tokenSeed, uint256 pairSeed, uint256 amount) external {
@@ -94,6 +110,7 @@ contract Actors is Test, IReentrant {
             ICommonBridge.QueueItem(L2.BRIDGE, L2.BRIDGE, index, 0, _bridge.DEPOSIT_ERC20_GAS(), data)
         );
         ++depositedCalls;
+        _went(chainId);
     }
 
     /// Calls of L2, and word of L1, for more than they cost: the rest is paid back. No book is touched.
@@ -107,10 +124,43 @@ contract Actors is Test, IReentrant {
             _bridge.sendToL2{value: 0.5 ether}(chainId, ICommonBridge.SendValues(pairs[1], gasLimit, value, ""));
         }
         ++sentCalls;
+        _went(chainId);
     }
 
-    /// A batch with one withdrawal, of whatever the chain says that it owes.
+    /// Something that a frozen chain has to refuse went through.
+    function _went(uint256 chainId) private {
+        if (frozen && chainId == chains[1]) ++afterFreeze;
+    }
+
+    /// A verified batch with one withdrawal, of whatever the chain says that it owes.
     function lie(uint256 chainSeed, uint256 tokenSeed, uint256 pairSeed, uint256 amount) external {
+        uint64 number = _promise(chainSeed, tokenSeed, pairSeed, amount);
+        uint256 chainId = chains[chainSeed % 2];
+        for (uint64 next = _proposer.chainStatus(chainId).lastVerified; next < number; ++next) {
+            _world.verifyFor(chainId);
+        }
+    }
+
+    /// The same, and nobody has proven it yet.
+    function commitOnly(uint256 chainSeed, uint256 tokenSeed, uint256 pairSeed, uint256 amount) external {
+        _promise(chainSeed, tokenSeed, pairSeed, amount);
+    }
+
+    function prove(uint256 chainSeed) external {
+        uint256 chainId = chains[chainSeed % 2];
+        _world.verifyFor(chainId);
+        _went(chainId);
+    }
+
+    function proveForeign(uint256 chainSeed) external {
+        _world.verifyForeign(chains[chainSeed % 2], chains[(chainSeed + 1) % 2]);
+        ++foreignCalls;
+    }
+
+    function _promise(uint256 chainSeed, uint256 tokenSeed, uint256 pairSeed, uint256 amount)
+        private
+        returns (uint64 number)
+    {
         uint256 chainId = chains[chainSeed % 2];
         bool coin = tokenSeed % 5 == 4;
         address tokenL1 = coin ? L2.COIN : address(tokens[tokenSeed % 4]);
@@ -122,10 +172,14 @@ contract Actors is Test, IReentrant {
         bytes32 data = L2.withdrawalData(tokenL1, tokenL2, address(this), amount);
         State memory state = State(address(tokens[tokenSeed % 4]), pairs[pairSeed % 2], amount, amount);
         bytes32 stateRoot = chainId == chains[1] ? _accounts(state).root() : bytes32(0);
-        made.batchNumber = _world.settleFor(chainId, L2.messageLeaf(L2.BRIDGE, data, messageId), stateRoot);
+        bytes32 leaf = L2.messageLeaf(L2.BRIDGE, data, messageId);
+        number = _world.commitFor(chainId, leaf, stateRoot);
+        made.batchNumber = number;
         _withdrawals.push(made);
         _withdrawalChains.push(chainId);
-        if (stateRoot != 0) _states[made.batchNumber] = state;
+        _leaves[chainId][number] = leaf;
+        if (stateRoot != 0) _states[number] = state;
+        _went(chainId);
     }
 
     /// The actors' account on L2 and a token of the bridge.
@@ -181,6 +235,17 @@ contract Actors is Test, IReentrant {
         _bridge.claimWithdrawal(chainId, made, new bytes32[](0));
         released[chainId][made.tokenL1][made.tokenL2] += made.amount;
         ++claimedCalls;
+        _noteClaim(chainId, made);
+    }
+
+    /// The message is the standing, verified batch's of this very chain, and it is paid for the first time.
+    function _noteClaim(uint256 chainId, ICommonBridge.Withdrawal memory made) private {
+        bytes32 data = L2.withdrawalData(made.tokenL1, made.tokenL2, made.receiver, made.amount);
+        bool stands = _leaves[chainId][made.batchNumber] == L2.messageLeaf(L2.BRIDGE, data, made.messageId);
+        bool verified = made.batchNumber <= _proposer.chainStatus(chainId).lastVerified;
+        if (!stands || !verified) ++claimedOutOfNowhere;
+        if (_claimed[chainId][made.messageId]) ++claimedTwice;
+        _claimed[chainId][made.messageId] = true;
     }
 
     function refund(uint256 chainSeed, uint256 seed) external {
@@ -202,7 +267,17 @@ contract Actors is Test, IReentrant {
 
     function goBack(uint256 chainSeed, uint64 seed) external {
         uint256 chainId = chains[chainSeed % 2];
-        _world.revertFor(chainId, _proposer.chainStatus(chainId).lastCommitted - 1 - seed % 2);
+        uint64 last = _proposer.chainStatus(chainId).lastCommitted;
+        uint64 kept = last - 1 - seed % 2;
+        _world.revertFor(chainId, kept);
+        _dropped(chainId, kept, last);
+        _went(chainId);
+    }
+
+    function _dropped(uint256 chainId, uint64 kept, uint64 last) private {
+        for (uint64 number = kept + 1; number <= last; ++number) {
+            delete _leaves[chainId][number];
+        }
     }
 
     function wait(uint256 seconds_) external {
@@ -211,7 +286,11 @@ contract Actors is Test, IReentrant {
 
     /// Seldom, since nothing comes after it.
     function end(uint256 seed) external {
-        if (seed % 32 == 0) _world.freezeFor(chains[1]);
+        if (seed % 32 != 0) return;
+        uint64 last = _proposer.chainStatus(chains[1]).lastCommitted;
+        _world.freezeFor(chains[1]);
+        _dropped(chains[1], _proposer.chainStatus(chains[1]).lastVerified, last);
+        frozen = true;
     }
 
     function rebase(uint256 percent) external {

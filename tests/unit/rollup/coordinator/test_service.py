@@ -221,7 +221,7 @@ async def test_a_wrong_proof_is_refused_counted_and_the_job_goes_on(served: Serv
 
     assert (answer.status, answer.json["error"]) == (422, "InvalidProof")
     provers = (await served.call("GET", "/v1/provers", token=OBSERVER)).json["provers"]
-    assert [one["invalidProofs"] for one in provers] == [1]
+    assert {one["prover"]: one["invalidProofs"] for one in provers} == {ME: 1, "pool-a": 1}
     served.ms += SETTINGS.retry_most_ms
     assert (await served.prove(await served.granted("rival", RIVAL), prover="rival", token=RIVAL)).status == 200
     assert (await state_of(served, job_id))["prover"] == "rival"
@@ -248,6 +248,43 @@ async def test_too_many_invalid_proofs_cordon_a_prover(served: Served) -> None:
     await served.coordinator.lease(Wanted("gpu.new", frozenset({"attested"}), 1, 1), "gpu")
     provers = (await served.call("GET", "/v1/provers", token=OBSERVER)).json["provers"]
     assert [one["state"] for one in provers if one["prover"] == ME] == ["cordoned"]
+
+
+async def test_other_names_of_one_token_do_not_wear_a_job_out(tmp_path: Path) -> None:
+    settings = Settings(attempts_most=3, invalid_most=2, invalid_most_of_all=9)
+    async with serving(tmp_path, settings=settings) as served:
+        job_id = await served.add()
+        refused = 0
+        while (grant := await served.lease(f"rival.{refused}", RIVAL)) is not None:
+            answer = await served.prove(grant, b"junk", prover=f"rival.{refused}", token=RIVAL)
+            assert answer.status == 422
+            refused += 1
+
+        assert refused == settings.invalid_most_of_all
+        assert await served.lease("rival", RIVAL) is None, "nor under the name itself"
+        assert (await served.prove(await served.granted())).status == 200
+        assert (await state_of(served, job_id))["state"] == "proven"
+
+        await served.add(2)
+        await served.call("DELETE", "/v1/provers/rival/cordon", token=OPERATOR)
+        assert await served.lease("rival.99", RIVAL) is not None
+
+
+async def test_heartbeats_keep_no_lease_for_ever(tmp_path: Path) -> None:
+    settings = Settings(hold_most_ms=10 * Settings().lease_ms)
+    async with serving(tmp_path, settings=settings) as served:
+        await served.add()
+        held = await served.granted("rival", RIVAL)
+        beats = 0
+        while (taken := await served.lease()) is None:
+            note = wire.Note("rival", held.fence).json()
+            assert (await served.call("POST", f"/v1/jobs/{held.job_id}/heartbeat", note, RIVAL)).status == 200
+            served.ms += settings.lease_ms // 2
+            beats += 1
+
+        assert beats == 20
+        assert taken.fence == held.fence + 1
+        assert (await served.prove(taken)).status == 200
 
 
 @pytest.mark.parametrize("fence", [0, 2, 10**18])

@@ -32,15 +32,15 @@ def text(address: bytes) -> str:
     return "0x" + address.hex()
 
 
-def plan_of(*chain_ids: int, **more: Any) -> dict[str, Any]:
-    """A plan as its file says it: short delays, batches proven by `SIGNER`."""
+def plan_of(*chain_ids: int, attested_signers: Sequence[bytes] = (SIGNER,), **more: Any) -> dict[str, Any]:
+    """A plan as its file says it: short delays, batches proven by one of the signers."""
     fees = {"operatorFeePerGasWei": RULES["operatorFeePerGas"], "operatorFeeVault": RULES["operatorFeeVault"]}
     chains = [
         {
             "chainId": chain_id,
             "committers": [text(COMMITTER)],
             "genesis": {"feeRecipient": RULES["feeRecipient"], "dataFeeVault": RULES["dataFeeVault"], **fees},
-            "proofs": {"attestedSigners": [text(SIGNER)]},
+            "proofs": {"attestedSigners": [text(signer) for signer in attested_signers]},
         }
         for chain_id in chain_ids
     ]
@@ -55,10 +55,10 @@ class Deployment:
     deployed: deploy.Deployment
 
     @classmethod
-    async def make(cls, l1: L1, client: L1Client, chain_id: int, folder: Path) -> Deployment:
-        """`l1` makes its blocks itself."""
+    async def make(cls, l1: L1, client: L1Client, chain_id: int, folder: Path, **more: Any) -> Deployment:
+        """`l1` makes its blocks itself; `more` is of the plan."""
         path = folder / "plan.json"
-        wanted = plan.read(plan_of(chain_id), path)
+        wanted = plan.read(plan_of(chain_id, **more), path)
         found = await deploy.survey(client, wanted, path)
         await deploy.carry_out(client, signers.local(OWNER.key), found)
         (written,) = await deploy.record(client, wanted, found, folder / "deployment")

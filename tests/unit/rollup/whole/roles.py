@@ -122,6 +122,7 @@ class Chain:
     chain_id: int
     l1_url: str
     url: str
+    coordinator_url: str
     deployment: dict[str, Any]
     sequencer: Part
     prover: Part
@@ -165,19 +166,25 @@ def deploy(folder: Path, l1_url: str, chains: Sequence[dict[str, Any]]) -> None:
 
 @contextmanager
 def chain(
-    folder: Path, l1_url: str, chain_id: int, keys: Keys, *flags: str, through: Sequence[str] = ()
+    folder: Path,
+    l1_url: str,
+    chain_id: int,
+    keys: Keys,
+    *flags: str,
+    through: Sequence[str] = (),
+    tokens: Sequence[str] = (),
 ) -> Iterator[Chain]:
     """
     Sequencer (with these flags) and prover of a chain that `deploy` has written into `folder`. `through`: URLs that the
-    sequencer asks instead of the L1's.
+    sequencer asks instead of the L1's. `tokens`: further lines of the coordinator's file of them.
     """
     port, coordinator = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
+    url, coordinator_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{coordinator}"
     file = folder / "deployment" / f"{chain_id}.json"
     deployment = json.loads(file.read_text())
     home = folder / str(chain_id)
     home.mkdir()
-    (home / "tokens").write_text(f"prover pool {TOKEN}\n")
+    (home / "tokens").write_text("\n".join([f"prover pool {TOKEN}", *tokens]))
     (home / "token").write_text(TOKEN)
     sequencer = Part(
         "sequencer",
@@ -197,7 +204,7 @@ def chain(
     prover = Part(
         "prover",
         [
-            *("ethrex-prover", "run", "--backend", "attested", "--coordinator", f"http://127.0.0.1:{coordinator}"),
+            *("ethrex-prover", "run", "--backend", "attested", "--coordinator", coordinator_url),
             *("--token-file", str(home / "token"), "--id", "pool.0", "--key", "env:PROVER", "--poll", "0.1"),
             *("--l1-chain-id", str(deployment["l1ChainId"]), "--verifier", deployment["attestedVerifier"]),
         ],
@@ -208,7 +215,7 @@ def chain(
         sequencer.start()
         prover.start()
         patiently(url, "eth_chainId")
-        yield Chain(chain_id, l1_url, url, deployment, sequencer, prover)
+        yield Chain(chain_id, l1_url, url, coordinator_url, deployment, sequencer, prover)
     finally:
         end(prover)
         end(sequencer)

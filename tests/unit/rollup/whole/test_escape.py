@@ -23,7 +23,8 @@ from unit.rollup import l1_process
 from unit.rollup.rollups import CHAIN_ID
 from unit.rollup.whole import tokens
 from unit.rollup.whole.deployment import OWNER, Deployment, send, text
-from unit.rollup.whole.test_whole_path import ALICE_ADDRESS, Rollup, prover, rollup_of, until
+from unit.rollup.whole.stepped import Rollup, rollup_of
+from unit.rollup.whole.test_whole_path import ALICE_ADDRESS, prover, until
 
 ETHER: Final = 10**18
 HOLDER: Final = accounts.derive()[5].address

@@ -125,14 +125,14 @@ class Coordinator:
 
     # for provers
 
-    async def lease(self, wanted: queue.Wanted, pool: str) -> Job | None:
-        """The next job for a prover, leased to it. Raises `NotAllowed` for one that is cordoned."""
+    async def lease(self, wanted: queue.Wanted, pool: str, owner: str = "") -> Job | None:
+        """The next job for a prover, leased to it; none for one that is cordoned, or whose `owner` is."""
         worn_out: list[Job] = []
 
         def change(txn: Txn) -> Job | None:
             now = self._now_ms()
             prover = _seen(txn, wanted.prover, pool, now)
-            if prover.is_cordoned:
+            if prover.is_cordoned or _is_cordoned(txn, owner):
                 return None
             jobs = []
             for job in list(_open_jobs(txn)):
@@ -194,11 +194,12 @@ class Coordinator:
             self._alarm(job)
         return job
 
-    async def proof(self, job_id: str, prover: str, fence: int, proof: bytes) -> Job:
+    async def proof(self, job_id: str, prover: str, fence: int, proof: bytes, owner: str = "") -> Job:
         """
         Take a proof in: verified, then written. The same again is answered as the first time.
 
-        Raises `InvalidProof`, after it was counted against the prover, and `Conflict` where the lease is another's.
+        Raises `InvalidProof`, after it was counted against the prover and its `owner`, the name that its token has, and
+        `Conflict` where the lease is another's.
         """
         proof_hash = _native.keccak256(proof)
         with self._store.read() as txn:
@@ -209,7 +210,7 @@ class Coordinator:
         try:
             await self._verifiers[job.kind](Statement(job.batch_hash, job.program_version), proof)
         except InvalidProof as error:
-            await self._refuse(job_id, prover, fence, str(error))
+            await self._refuse(job_id, prover, fence, str(error), owner or prover)
             raise
 
         def decide(found: Job, now: int) -> Job:
@@ -223,18 +224,21 @@ class Coordinator:
             listener(done)
         return done
 
-    async def _refuse(self, job_id: str, prover: str, fence: int, reason: str) -> None:
-        """An invalid proof costs the lease; too many of them cost the prover all further ones."""
+    async def _refuse(self, job_id: str, prover: str, fence: int, reason: str, owner: str) -> None:
+        """
+        An invalid proof costs the lease; too many of them cost the prover all further ones, and more of them whoever has
+        its token: a prover is called as it likes within that name.
+        """
 
         def change(txn: Txn) -> Prover:
             job, now = _job(txn, job_id), self._now_ms()
             if job.state in queue.OPEN and job.lease is not None and job.lease.fence == fence:
-                _put(txn, queue.failed(job, prover, fence, f"invalid proof: {reason}", now, self.settings), job)
-            counted = _count(txn, prover, now, invalid_proofs=1)
-            if counted.invalid_proofs >= self.settings.invalid_most:
-                counted = dataclasses.replace(counted, is_cordoned=True)
-                txn.put(schema.PROVERS, key(prover), counted)
-            return counted
+                _put(txn, queue.refused(job, prover, fence, f"invalid proof: {reason}"), job)
+            counted = _count_invalid(txn, prover, now, self.settings.invalid_most)
+            if owner == prover:
+                return counted
+            whole = _count_invalid(txn, owner, now, self.settings.invalid_most_of_all)
+            return whole if whole.is_cordoned else counted
 
         counted = await self._store.write(change)
         self.events["invalid"] += 1
@@ -398,6 +402,20 @@ def _count(txn: Txn, prover_id: str, now_ms: int, **more: int) -> Prover:
     counted = dataclasses.replace(known, **{name: getattr(known, name) + value for name, value in more.items()})
     txn.put(schema.PROVERS, key(prover_id), counted)
     return counted
+
+
+def _count_invalid(txn: Txn, prover_id: str, now_ms: int, most: int) -> Prover:
+    """One more invalid proof, and the cordon where that is one too many."""
+    counted = _count(txn, prover_id, now_ms, invalid_proofs=1)
+    if counted.invalid_proofs >= most:
+        counted = dataclasses.replace(counted, is_cordoned=True)
+        txn.put(schema.PROVERS, key(prover_id), counted)
+    return counted
+
+
+def _is_cordoned(txn: Txn, prover_id: str) -> bool:
+    known = txn.get(schema.PROVERS, key(prover_id)) if prover_id else None
+    return known is not None and known.is_cordoned
 
 
 def _is_of(prover: str, name: str) -> bool:

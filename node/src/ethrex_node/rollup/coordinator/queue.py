@@ -27,6 +27,8 @@ class Settings:
     retry_ms: int = 1_000  # after the first failure; doubles up to
     retry_most_ms: int = 60_000
     invalid_most: int = 5  # invalid proofs, before a prover gets no more leases
+    invalid_most_of_all: int = 20  # of all provers under one token's name, before none of them does
+    hold_most_ms: int = 4 * 3_600_000  # heartbeats keep a lease so long: who never ends holds up the chain
 
     def __post_init__(self) -> None:
         if 2 * self.heartbeat_ms > self.lease_ms:
@@ -100,11 +102,10 @@ def held(job: Job, prover: str, fence: int) -> Lease:
 
 
 def extended(job: Job, prover: str, fence: int, progress: str, now_ms: int, settings: Settings) -> Job:
-    """By a heartbeat."""
+    """By a heartbeat, up to the longest that a lease may be held."""
     lease = held(job, prover, fence)
-    return dataclasses.replace(
-        job, lease=dataclasses.replace(lease, until_ms=now_ms + settings.lease_ms, progress=progress)
-    )
+    until_ms = min(now_ms + settings.lease_ms, lease.granted_at_ms + settings.hold_most_ms)
+    return dataclasses.replace(job, lease=dataclasses.replace(lease, until_ms=until_ms, progress=progress))
 
 
 def released(job: Job, prover: str, fence: int) -> Job:
@@ -117,6 +118,12 @@ def failed(job: Job, prover: str, fence: int, reason: str, now_ms: int, settings
     """To be tried again after a pause, unless it was tried too often."""
     held(job, prover, fence)
     return _after_failure(job, reason, now_ms, settings)
+
+
+def refused(job: Job, prover: str, fence: int, reason: str) -> Job:
+    """Its prover brought an invalid proof: free at once. That is the prover's fault and does not wear the job out."""
+    held(job, prover, fence)
+    return dataclasses.replace(job, state=JobState.WAITING, lease=None, reason=reason)
 
 
 def unprovable(job: Job, prover: str, fence: int, reason: str) -> Job:

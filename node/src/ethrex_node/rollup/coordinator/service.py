@@ -82,7 +82,7 @@ class Service:
         asked = wire.LeaseRequest.read(await door.body(request, JSON_MOST_BYTES))
         identity.must_own(asked.prover)
         wanted = Wanted(asked.prover, frozenset(asked.kinds), asked.program_version, asked.capacity, asked.run)
-        job = await self._coordinator.lease(wanted, identity.pool)
+        job = await self._coordinator.lease(wanted, identity.pool, identity.name)
         if job is None:
             return web.Response(status=204)
         grant = wire.Grant.of(job, self._coordinator.settings.heartbeat_ms)
@@ -111,7 +111,7 @@ class Service:
         proof = await door.body(request, self._settings.proof_most_bytes)
         if _native.keccak256(proof) != stated:
             raise BadRequest(f"the body is not what {wire.HASH_HEADER} says: it was damaged on its way")
-        job = await self._coordinator.proof(request.match_info["job"], prover, int(fence), proof)
+        job = await self._coordinator.proof(request.match_info["job"], prover, int(fence), proof, identity.name)
         return door.json({"job": job.job_id, "state": job.state.value})
 
     async def _failure(self, request: web.Request, identity: Identity) -> web.StreamResponse:
