@@ -30,6 +30,7 @@ class ManifestInvalid(Exception):
 class Manifest:
     resources: tuple[Resource, ...]
     plain: tuple[dict[str, Any], ...]
+    documents: tuple[dict[str, Any], ...] = ()  # all of them, as they stand there
 
     @property
     def l1_nodes(self) -> tuple[EthrexL1Node, ...]:
@@ -87,7 +88,7 @@ def parse(text: str, name: str) -> Manifest:
         problems.append(f"{name}: no object of {GROUP}")
     if problems:
         raise ManifestInvalid(problems)
-    return Manifest(tuple(resources), tuple(plain))
+    return Manifest(tuple(resources), tuple(plain), tuple(one for one in documents if one is not None))
 
 
 def read(document: dict[str, Any]) -> Resource:

@@ -47,11 +47,17 @@ def folder_of(root: Path, name: str | None) -> Path:
     return root / name
 
 
-async def status(folder: Path) -> dict[str, Any]:
-    """What is known of a run, with the figures of its rollups as they are now. Raises `NoRun`."""
+def read(folder: Path) -> dict[str, Any]:
+    """What its supervisor wrote last. Raises `NoRun`."""
     told = run.read_status(folder)
     if told is None:
         raise NoRun(f"{folder} tells nothing of itself")
+    return told
+
+
+async def status(folder: Path) -> dict[str, Any]:
+    """What is known of a run, with the figures of its rollups as they are now. Raises `NoRun`."""
+    told = read(folder)
     records = supervisor.recorded(folder)
     supervised = is_held(folder)
     for name, one in told["workloads"].items():
@@ -80,7 +86,7 @@ def told(given: dict[str, Any], name: str) -> Iterator[str]:
         if isinstance(seen, str):
             yield f"  {rollup}: {seen}"
             continue
-        yield from (f"  {line}" for line in view.lines(rollup, _rollup(seen)))
+        yield from (f"  {line}" for line in view.lines(rollup, view.rollup(seen)))
         for address, account in seen["accounts"].items():
             low = "   LOW" if account["low"] else ""
             yield f"    {address}   {account['balance_wei'] / view.ETHER:.6f} ether on L1{low}"
@@ -171,8 +177,3 @@ async def _figures(told: dict[str, Any]) -> dict[str, Any]:
             except (ChainError, ValueError) as error:
                 found[name] = str(error)
     return found
-
-
-def _rollup(given: dict[str, Any]) -> figures.Rollup:
-    rest = {key: value for key, value in given.items() if key not in ("batches", "accounts")}
-    return figures.Rollup(batches=figures.Batches(**given["batches"]), **rest)

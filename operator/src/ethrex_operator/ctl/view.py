@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 from ..chain import figures
 
@@ -24,6 +24,12 @@ def lines(name: str, seen: figures.Rollup) -> list[str]:
         f"  {batches}   open: {seen.open_blocks} blocks, {seen.open_bytes:,} bytes",
         f"  blobs {seen.blobs}   spent on L1 {seen.spent_wei / ETHER:.6f} ether   {provers}",
     ]
+
+
+def rollup(given: dict[str, Any]) -> figures.Rollup:
+    """Back from what was written as JSON, but for the accounts."""
+    rest = {key: value for key, value in given.items() if key not in ("batches", "accounts")}
+    return figures.Rollup(batches=figures.Batches(**given["batches"]), **rest)
 
 
 class Screen:

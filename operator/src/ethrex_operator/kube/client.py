@@ -1,5 +1,5 @@
 """
-The API server, as little as the operator needs of it: server-side apply, get, list, delete, watch.
+The API server, as little as is needed of it: server-side apply, get, list, delete, watch; for people also logs and sockets.
 
 Objects are plain dictionaries. Addresses, certificates and tokens come out of a kubeconfig or of the pod, by the official
 client's loader, which also renews the pod's token; the requests are our own, over one session of aiohttp.
@@ -8,6 +8,7 @@ client's loader, which also renews the pod's token; the requests are our own, ov
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,16 @@ class Kube:
                 config.load_incluster_config(client_configuration=configuration)
         except (config.ConfigException, OSError) as error:
             raise errors.Refused(f"no way to an API server: {error}") from error
+        return cls(configuration)
+
+    @classmethod
+    async def of_user(cls, kubeconfig: str, context: str | None = None) -> Kube:
+        """As somebody at a terminal, by one or several files (joined by colons) and the context in them. Raises `KubeError`."""
+        configuration = official.Configuration()
+        try:
+            await config.load_kube_config(kubeconfig, context=context, client_configuration=configuration)
+        except (config.ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise errors.Refused(f"{kubeconfig}: no way to an API server: {error}") from error
         return cls(configuration)
 
     @property
@@ -203,6 +214,35 @@ class Kube:
             away = errors.Away(f"{verb} {path}: {error or type(error).__name__}")
             self._failed(away)
             raise away from error
+
+    async def chunks(self, path: str, asked: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """An answer that is no object, as it comes: logs. Silence is no failure. Raises `KubeError`."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=SECONDS)
+        headers = await self._headers("GET", path, "*/*", None)
+        try:
+            async with self._open().get(self.host + path, params=asked, headers=headers, timeout=timeout) as answer:
+                if answer.status != 200:
+                    raise errors.of(answer.status, f"GET {path}: {_message(await answer.read()) or answer.reason}")
+                async for chunk in answer.content.iter_any():
+                    yield chunk
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise errors.Away(f"GET {path}: {error or type(error).__name__}") from error
+
+    @contextlib.asynccontextmanager
+    async def socket(
+        self, path: str, asked: Mapping[str, str], protocol: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket to what stands behind the API server. Raises `KubeError`."""
+        headers = await self._headers("GET", path, "*/*", None)
+        try:
+            async with self._open().ws_connect(
+                self.host + path, params=asked, headers=headers, protocols=(protocol,), max_msg_size=0
+            ) as opened:
+                yield opened
+        except aiohttp.WSServerHandshakeError as error:
+            raise errors.of(error.status, f"GET {path}: {error.message}") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise errors.Away(f"GET {path}: {error or type(error).__name__}") from error
 
     def _failed(self, error: errors.KubeError) -> None:
         name = type(error).__name__

@@ -44,7 +44,8 @@ class Ports:
         """
         key = f"{workload}/{port}"
         known = self._known.get(key)
-        if known is not None and self._is_mine(known) and (running or is_free(known)):
+        seen = running and not self._keep  # whoever only looks leaves the claim to the supervisor that has it
+        if known is not None and (seen or (self._is_mine(known) and (running or is_free(known)))):
             return known
         self._known[key] = found = self._free_from(
             wish, {number for other, number in self._known.items() if other != key}

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ethrex_operator.local import supervisor
 
 LIMIT_SECONDS = 100.0
 EXAMPLE = Path(__file__).parents[4] / "examples" / "rollup.yaml"
+STRANGER = "0x" + "57" * 20
 CONTROL = Path(sys.executable).with_name("ethrexctl")
 
 
@@ -87,10 +89,27 @@ def ask(url: str, method: str, *params: Any) -> Any:
         return json.load(answer)["result"]
 
 
+def tokens(root: Path) -> set[str]:
+    """What the parts of a run know each other by."""
+    found = {path.read_text().strip() for path in (root / "rollup" / "files" / "tokens").iterdir()}
+    assert found
+    return found
+
+
+def words(report: Path) -> list[str]:
+    with tarfile.open(report) as tar:
+        texts = [tar.extractfile(one).read().decode() for one in tar]  # type: ignore[union-attr]
+    assert any("rollup-sequencer" in text for text in texts)
+    return [word for text in texts for word in text.split()]
+
+
+@pytest.mark.timeout(500)
 def test_a_rollup_comes_up_outlives_a_killed_ethrexctl_and_leaves_nothing(root: Path) -> None:
     with up(root) as first:
         wait_for("ready", lambda: is_ready(root, "rollup"))
         before = status(root, "rollup")
+        planned = json.loads(control(root, "plan", "-f", str(EXAMPLE), "--json").stdout)
+        report = control(root, "report", "-o", str(root / "report.tar.gz"))
         first.kill()
     orphans = status(root, "rollup")
     with up(root) as second:
@@ -99,6 +118,8 @@ def test_a_rollup_comes_up_outlives_a_killed_ethrexctl_and_leaves_nothing(root: 
         after = status(root, "rollup")
         url = after["public"]["rollup-sequencer"]
         wait_for("a verified batch", lambda: status(root, "rollup")["rollups"]["rollup"]["batches"]["verified"] > 0)
+        deposit = control(root, "deposit", "1.5eth", "--key", "dev:5", "--to", STRANGER, "--json")
+        arrived = int(ask(url, "eth_getBalance", STRANGER, "latest"), 16)
         account = "0xa0ee7a142d267c1f36714e4a8f75612f20a79720"
         balance = int(ask(url, "eth_getBalance", account, "latest"), 16)
         second.send_signal(signal.SIGINT)
@@ -107,6 +128,11 @@ def test_a_rollup_comes_up_outlives_a_killed_ethrexctl_and_leaves_nothing(root: 
     assert set(pids(before)) == {"l1", "rollup-sequencer", "provers-0"}
     assert pids(orphans) == pids(before)
     assert not orphans["supervised"]
+    assert [one["action"] for one in planned["workloads"]] == ["keep"] * 4
+    assert report.returncode == 0
+    assert not tokens(root) & set(words(root / "report.tar.gz"))
+    assert deposit.returncode == 0
+    assert arrived == 15 * 10**17
     assert pids(after) == pids(before)
     assert balance == 1_000 * 10**18
     assert code == 0
