@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-native test-python test-e2e conformance checks format bench guest-check native docs lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
+.PHONY: help setup up demo test test-native test-python test-e2e conformance checks format bench guest-check native docs manifests lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -87,6 +87,9 @@ native: ## rebuild only the native core
 
 docs: setup ## write the generated pages again
 	@$(PYTHON) scripts/generated.py
+
+manifests: setup ## write the operator as plain YAML again, in one file: chart and CRDs (needs helm)
+	@$(PYTHON) scripts/plain_yaml.py
 
 lock: ## resolve requirements.lock again from the pyproject files
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --group dev --no-emit-package ethrex-node \

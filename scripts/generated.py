@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +20,9 @@ from ethrex_node.config import reference
 from ethrex_node.node import reference as methods
 from ethrex_node.rollup import settings as rollup
 from ethrex_node.rollup.follower import settings as follower
-from ethrex_operator.api import crd
+from ethrex_operator.api import KINDS, crd
 from ethrex_operator.api import reference as api
+from ethrex_operator.api.base import GROUP
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -29,12 +31,24 @@ def _yaml(value: Any) -> str:
     return str(yaml.safe_dump(value, sort_keys=False, width=120))
 
 
+def _argocd() -> str:
+    """A part of Argo CD's ConfigMap: the script once for each kind."""
+    head = "# Written by `make docs` from health.lua. Merge it into argocd-cm: kubectl patch, kustomize, or the values of Argo CD's chart.\n"
+    script = (ROOT / "examples/argocd/health.lua").read_text()
+    keys = "".join(
+        f"  resource.customizations.health.{GROUP}_{kind}: |\n{textwrap.indent(script, '    ')}" for kind in KINDS
+    )
+    names = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n  namespace: argocd\n"
+    return f"{head}{names}data:\n{keys}"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     **{
         f"{folder}/{name}": functools.partial(_yaml, definition)
         for folder in ("crds", "charts/ethrex-operator/crds")
         for name, definition in crd.every().items()
     },
+    "examples/argocd/argocd-cm.yaml": _argocd,
     "docs/reference/api.md": api.page,
     "docs/reference/cli.md": reference.page,
     "docs/reference/l2.md": lambda: reference.page_of(rollup.HEAD, rollup.TABLE.options),

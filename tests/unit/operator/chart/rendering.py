@@ -27,7 +27,7 @@ def render(*values: str) -> list[Object]:
     """With `values` as ``--set``'s. Raises `Refused`."""
     arguments = [argument for value in values for argument in ("--set", value)]
     done = subprocess.run(
-        [_helm(), "template", "release", CHART, "--namespace", NAMESPACE, *arguments],
+        [program("helm"), "template", "release", CHART, "--namespace", NAMESPACE, *arguments],
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
@@ -48,13 +48,14 @@ def kinds(objects: list[Object]) -> set[str]:
 
 
 @functools.cache
-def _helm() -> str:
-    """Of the machine, or the one that tests/e2e/cluster/deps.sh puts beside the cluster."""
+def program(name: str) -> str:
+    """Of the machine, or the one that tests/e2e/cluster puts beside the cluster: helm, and kubectl once that is built."""
     caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ethrex-node"
-    beside = sorted(caches.glob("cluster-*/helm"))
-    found = shutil.which("helm") or (str(beside[0]) if beside else None)
+    beside = sorted(caches.glob(f"cluster-*/{name}"))
+    found = shutil.which(name) or (str(beside[0]) if beside else None)
     if found is None:
+        wanted = f"no {name}: run tests/e2e/cluster/deps.sh and build.sh"
         if os.environ.get("REQUIRE_E2E"):
-            pytest.fail("no helm: run tests/e2e/cluster/deps.sh")
-        pytest.skip("no helm: run tests/e2e/cluster/deps.sh")
+            pytest.fail(wanted)
+        pytest.skip(wanted)
     return found
