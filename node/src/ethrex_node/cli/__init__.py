@@ -12,8 +12,12 @@ from ethrex_node.cli import database, flags, rollup, run, transfer, verification
 from ethrex_node.config import errors, nearest
 from ethrex_node.engine import jwt
 from ethrex_node.observe import tracing
+from ethrex_node.rollup.deploy import Settled
 from ethrex_node.rpc import workers
 from ethrex_node.verify import VerifyError
+
+FAILED = 2
+SETTLED = 3  # asking again changes nothing: whoever runs a task can stop trying
 
 OURS = (
     *rollup.OURS,
@@ -166,10 +170,11 @@ def main() -> int:
     except click.Abort:
         return 130
     except OURS as error:
-        return _fail(str(error.args[-1]) if isinstance(error, _native.NativeError) else str(error))
+        code = SETTLED if isinstance(error, Settled) else FAILED
+        return _fail(str(error.args[-1]) if isinstance(error, _native.NativeError) else str(error), code)
     return result if isinstance(result, int) else 0
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = FAILED) -> int:
     print(f"ethrex: {message}", file=sys.stderr)
-    return 2
+    return code

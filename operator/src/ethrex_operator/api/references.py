@@ -9,12 +9,6 @@ from pydantic import Field
 from .base import Address, Key, Model, Name, Rule, Url
 
 
-class LocalRef(Model):
-    """An object of the same namespace."""
-
-    name: Name
-
-
 class ObjectRef(Model):
     """An object, in this namespace unless another is named."""
 

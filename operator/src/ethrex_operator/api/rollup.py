@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .base import Address, ChainId, Model, Resource, Rule, Seconds, Wei
 from .l1node import Rpc
-from .references import LocalRef, ObjectRef, SigningKey
+from .references import ObjectRef, SigningKey
 from .running import Deletion, Image, Metrics, Placement, Resources, Storage, Tracing
 from .settlement import L1
 
@@ -145,8 +145,9 @@ class Delays(Model):
 class RollupSpec(Model):
     l1: L1
     chain_id: ChainId
-    settlement: LocalRef | None = None
-    """An EthrexSettlement. Left out, one of this rollup's name is made."""
+    settlement: ObjectRef | None = None
+    """An EthrexSettlement on the same L1, which allows it. Left out, the rollup has contracts of its own, whose addresses follow
+    from its namespace and name."""
     bootstrap: Literal["New", "L1"] = "New"
     """L1: rebuild the state from what is published there."""
     mode: Literal["Rollup", "Validium"] = "Rollup"

@@ -56,16 +56,32 @@ class Timelock(Model):
     delay_seconds: Seconds = 8 * 86_400
     proposers: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
     executors: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
+    hand_over: Literal["WithFirstRollup", "AtOnce", "Held"] = "WithFirstRollup"
+    """When the contracts become the timelock's: a rollup that comes later is registered by calls of the timelock. Held: not
+    until this is changed, so that the owner registers as many as there shall be."""
+
+
+class ExistingContracts(Model):
+    """Where contracts of ours stand already."""
+
+    proposer: Address
+    bridge: Address
+    registry: Address
+    attested_verifier: Address
+    timelock: Address | None = None
 
 
 class SettlementSpec(Model):
     l1: L1
     mode: Literal["Deploy", "Adopt"] = "Deploy"
     """Adopt takes what stands there already and refuses what it does not know by its code."""
+    contracts: ExistingContracts | None = None
+    """With Adopt: where they are. Left out, salt and owner say it, as they did when the contracts were made."""
     salt: Hash | None = None
     """What the addresses follow from, with the owner. Left out, it is made of namespace and name."""
     owner: SigningKey | None = None
-    """Signs the deployment. May be left out on a dev L1."""
+    """Signs the deployment, registers rollups and administers them. May be left out on a dev L1. Only pods of this object have
+    the key."""
     guardian: Address | None = None
     """May pause."""
     timelock: Timelock | None = None
@@ -75,6 +91,41 @@ class SettlementSpec(Model):
 
     rules = (
         Rule("self.l1 == oldSelf.l1", "l1 cannot be changed: the contracts are there", path="l1"),
+        Rule(
+            "self.mode == 'Adopt' || !has(self.contracts)",
+            "contracts are named for mode Adopt: Deploy makes its own",
+            lambda spec: spec.mode == "Adopt" or spec.contracts is None,
+            "contracts",
+        ),
+        Rule(
+            "!has(self.contracts) || (!has(self.salt) && !has(self.timelock))",
+            "contracts that are named need no salt and have the timelock that they have",
+            lambda spec: spec.contracts is None or (spec.salt is None and spec.timelock is None),
+            "contracts",
+        ),
+        Rule(
+            "has(self.contracts) == has(oldSelf.contracts) && "
+            "(!has(self.contracts) || self.contracts == oldSelf.contracts)",
+            "contracts cannot be changed: rollups settle there",
+            path="contracts",
+        ),
+        Rule(
+            "has(self.contracts) || (has(self.owner) == has(oldSelf.owner) && (!has(self.owner) || "
+            "(has(self.owner.address) == has(oldSelf.owner.address) && (!has(self.owner.address) || "
+            "self.owner.address == oldSelf.owner.address) && has(self.owner.devAccount) == "
+            "has(oldSelf.owner.devAccount) && (!has(self.owner.devAccount) || "
+            "self.owner.devAccount == oldSelf.owner.devAccount))))",
+            "owner cannot become another account: the addresses follow from it",
+            path="owner",
+        ),
+        Rule(
+            "!has(oldSelf.timelock) || (has(self.timelock) && "
+            "self.timelock.delaySeconds == oldSelf.timelock.delaySeconds && "
+            "self.timelock.proposers == oldSelf.timelock.proposers && "
+            "self.timelock.executors == oldSelf.timelock.executors)",
+            "a timelock stays as it was made: what it owns changes only through it",
+            path="timelock",
+        ),
         Rule(
             "has(self.salt) == has(oldSelf.salt) && (!has(self.salt) || self.salt == oldSelf.salt)",
             "salt cannot be changed: the addresses follow from it",

@@ -48,6 +48,8 @@ class ContractsStatus(Part):
     attested_verifier: str
     timelock: str | None = None
     deployed_at_block: int | None = None
+    implementations: Annotated[dict[str, str], Field(max_length=8)] | None = None
+    """What stood behind each proxy when the code was last compared."""
 
 
 class L1NodeStatus(Status):
@@ -56,13 +58,18 @@ class L1NodeStatus(Status):
 
 class SettlementStatus(Status):
     contracts: ContractsStatus | None = None
-    rollups: Annotated[tuple[str, ...], Field(max_length=256)] | None = None
+    deployer: Annotated[str, Field(max_length=63)] | None = None
+    """The Job that `contracts` are the result of."""
+    rollups: Annotated[tuple[Annotated[str, Field(max_length=81)], ...], Field(max_length=128)] | None = None
+    """Namespace and name of those that settle here, as many as fit."""
 
 
 class RollupStatus(Status):
     chain_id: int | None = None
     """Of the chain that the contracts were recorded for."""
     contracts: ContractsStatus | None = None
+    deployer: Annotated[str, Field(max_length=63)] | None = None
+    """The Job that `contracts` are the result of."""
     endpoints: Endpoints | None = None
 
 

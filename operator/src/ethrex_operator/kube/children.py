@@ -69,6 +69,12 @@ class Children:
                 changes.append(Change("Removed", f"{place[0]} {place[2]} is no longer wanted"))
         return changes
 
+    async def remove(self, kind: Kind, namespace: str, name: str) -> None:
+        """One that is wanted, so that it is made anew: nobody's doing but ours. Raises `KubeError`."""
+        seen = self._cache.get((kind.name, namespace, name))
+        await self._kube.delete(kind, namespace, name, uid=None if seen is None else seen.uid)
+        self._applied.pop((kind.name, namespace, name), None)
+
     def claims(self, owner: Owner) -> list[str]:
         """Names of the volumes' claims that were made for it."""
         return [place[2] for place, _ in self._of(owner) if place[0] == kinds.CLAIM.name]

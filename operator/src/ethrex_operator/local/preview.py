@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..api.loading import Manifest
 from ..api.rollup import EthrexRollup
-from ..topology import whole
+from ..topology import settlement, whole
 from ..topology.facts import BadResult, Contracts
 from ..topology.workload import Workload
 from . import process, supervisor
@@ -32,7 +32,7 @@ def preview(folder: Path, manifest: Manifest, library: Library) -> list[Step]:
     ports = Ports(folder / "state" / "ports.json", keep=False)
     machine = Machine(folder, ports, library, keep=False)
     contracts = {rollup.name: _contracts(folder, rollup) for rollup in manifest.rollups}
-    found = whole.resolve(manifest, contracts, numbers)
+    found = whole.resolve(manifest, contracts, numbers, frozenset(one.name for one in manifest.settlements))
     for error in found.unmet.values():
         raise error
     for one in found.workloads:
@@ -58,6 +58,6 @@ def _step(folder: Path, machine: Machine, workload: Workload) -> Step:
 def _contracts(folder: Path, rollup: EthrexRollup) -> Contracts:
     """Those that an earlier run has deployed, or names that stand for them."""
     with contextlib.suppress(OSError, BadResult):
-        result = (folder / "results" / f"{rollup.name}-deployer.json").read_bytes()
+        result = (folder / "results" / f"{settlement.registrar_name(rollup)}.json").read_bytes()
         return Contracts.read(result, rollup.spec.chain_id)
     return Contracts(0, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, None, 0, rollup.spec.proving.program_version)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..api.loading import Manifest
 from ..api.pool import ProverPool
-from ..topology import whole
+from ..topology import settlement, whole
 from ..topology.errors import Unmet
 from ..topology.facts import Contracts
 from ..topology.whole import Whole
@@ -53,6 +53,7 @@ class Run:
         self.supervisor = Supervisor(folder, library)
         self._folder, self._manifest = folder, manifest
         self._contracts: dict[str, Contracts] = {}
+        self._settled: set[str] = set()  # settlements whose contracts are there
         self._whole = Whole((), complete=False)
         self._written: dict[str, Any] = {}
 
@@ -65,7 +66,7 @@ class Run:
     async def step(self) -> None:
         """One look, and what follows from it."""
         self._read_results()
-        self._whole = whole.resolve(self._manifest, self._contracts, numbers)
+        self._whole = whole.resolve(self._manifest, self._contracts, numbers, frozenset(self._settled))
         await self.supervisor.ensure(self._startable(), only=self._whole.complete)
         self._tell()
 
@@ -103,16 +104,26 @@ class Run:
         await self.supervisor.close()
 
     def _startable(self) -> list[Workload]:
-        """A deployer waits for its L1, so that its log does not begin with failures."""
-        states = self.supervisor.states()
-        waits = any(one.role == "l1" and _phase(states, one.name) is not Phase.READY for one in self._whole.workloads)
-        return [one for one in self._whole.workloads if not (waits and one.role == "deployer" and not self._contracts)]
+        """
+        Deployers run one after the other, since they may sign with one account; the first one waits for its L1, so that its
+        log does not begin with failures.
+        """
+        states, wanted = self.supervisor.states(), self._whole.workloads
+        deployers = [one for one in wanted if one.role == settlement.ROLE]
+        waits = any(one.role == "l1" and _phase(states, one.name) is not Phase.READY for one in wanted)
+        begun = [one for one in deployers if one.name in states]
+        if all(_phase(states, one.name) is Phase.DONE for one in begun) and (begun or not waits):
+            begun += [one for one in deployers if one not in begun][:1]
+        return [one for one in wanted if one.role != settlement.ROLE or one in begun]
 
     def _read_results(self) -> None:
         for rollup in self._manifest.rollups:
-            result = self.supervisor.result(f"{rollup.name}-deployer")
+            result = self.supervisor.result(settlement.registrar_name(rollup))
             if result is not None:
                 self._contracts[rollup.name] = Contracts.read(result, rollup.spec.chain_id)
+        for one in self._manifest.settlements:
+            if self.supervisor.result(settlement.deployer_name(one)) is not None:
+                self._settled.add(one.name)
 
     def _urls(self, workload: Workload) -> dict[str, str]:
         ports = self.supervisor.ports

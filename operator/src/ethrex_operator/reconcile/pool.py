@@ -24,8 +24,7 @@ from ..kube.objects.naming import OWNER
 from ..scaling.decision import Bound, PoolDecision, Reason
 from ..topology import pool as pools
 from ..topology.pool import Served
-from . import attachment, coordinators, provers, running, scaling
-from . import rollup as rollups
+from . import attachment, coordinators, l1, provers, registering, running, scaling
 from .provers import Member
 from .report import Report
 from .world import Key, World, cluster_for, owner_of
@@ -113,9 +112,11 @@ def _served(world: World, pool: ProverPool) -> tuple[Served, ...]:
     for rollup in world.store.models(EthrexRollup, world.store.naming(Key(pool.kind, pool.namespace, pool.name))):
         if not attachment.allows(pool, rollup):
             continue
-        contracts = rollups.contracts_of(world.store.status(Key(rollup.kind, rollup.namespace, rollup.name)), rollup)
+        contracts = registering.contracts_of(
+            world.store.status(Key(rollup.kind, rollup.namespace, rollup.name)), rollup
+        )
         if contracts is not None:
-            found.append(Served(rollup, rollups.l1_of(world, rollup), contracts))
+            found.append(Served(rollup, l1.of(world, rollup), contracts))
     return tuple(sorted(found, key=lambda one: (one.rollup.namespace, one.rollup.name)))
 
 

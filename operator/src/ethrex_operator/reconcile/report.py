@@ -23,6 +23,12 @@ class Report:
     again: float | None = None
 
 
+def kept(body: Object) -> dict[str, Any]:
+    """What an earlier reconcile has recorded stays where this one could not look."""
+    status = body.get("status") or {}
+    return {name: value for name, value in status.items() if name not in ("conditions", "observedGeneration")}
+
+
 async def write(world: World, key: Key, body: Object, report: Report) -> None:
     """Raises `KubeError`."""
     generation = body["metadata"]["generation"]

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
-from ..api.l1node import EthrexL1Node
-from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
-from ..api.settlement import EthrexSettlement
-from ..chain import figures, rpc
+from ..chain import figures
 from ..chain.errors import ChainError
 from ..kube import conditions, objects
 from ..kube.children import Change
 from ..kube.client import Object
 from ..kube.conditions import Condition
-from ..topology import l1 as l1s
 from ..topology import rollup as rollups
-from ..topology import settlement as settlements
-from ..topology.errors import Unmet
-from ..topology.facts import L1, Contracts
-from ..topology.workload import UrlOf, Workload
-from . import attachment, running
+from ..topology.facts import Contracts
+from ..topology.workload import Workload
+from . import deploying, l1, registering, running
 from .report import Report
 from .world import Key, World, cluster_for, owner_of, url
 
@@ -31,114 +26,71 @@ BEHIND_BATCHES: Final = 16  # more than these on their way from one stage to the
 
 async def reconcile(world: World, rollup: EthrexRollup, changes: list[Change]) -> Report:
     """Raises `Unmet`, `KubeError`, `NameTaken`, `BadResult`."""
-    wanted = resolved(world, rollup)
-    known = contracts_of(world.store.status(_key(rollup)), rollup)
-    workloads = rollups.workloads(wanted, known)
-    deployer = workloads[0]
-    cluster = cluster_for(world, rollup.namespace, workloads, _l1_name(rollup))
-    reachable = await _l1_reachable(world, rollup, wanted.l1)
+    wanted = registering.resolved(world, rollup)
+    key, owner = Key(rollup.kind, rollup.namespace, rollup.name), owner_of(rollup)
+    known = registering.contracts_of(world.store.status(key), rollup)
+    reachable = await l1.reachable(world, wanted.l1, rollup.namespace)
     if known is None and reachable.status != conditions.TRUE:
         return _report(reachable, [conditions.no("Deployed", "WaitsForL1", reachable.message)], {}, again=SOON_SECONDS)
-    owner = owner_of(rollup)
-    children = [each for one in workloads for each in objects.children(one, owner, cluster)]
-    changes += await world.children.ensure(owner, children)
+    workloads = rollups.workloads(wanted) if known is not None else ()
+    cluster = cluster_for(world, rollup.namespace, workloads, l1.name_of(rollup))
+    chain = [each for one in workloads for each in objects.children(one, owner, cluster)]
+    found = await _registered(world, wanted, chain, changes)
+    fields = found.fields | {"chainId": rollup.spec.chain_id}
     if known is None:
-        job = next(one["metadata"]["name"] for one in children if one["kind"] == "Job")
-        return await _deployment(world, rollup, deployer, job, reachable, changes)
-    following = await _following(world, rollup, workloads[2:], changes)
-    return await _chain(world, rollup, wanted, workloads[1], known, [reachable, *following], changes)
+        starts = [conditions.no("Sequencing", "Starting")] if found.current else []
+        parts = [found.deployed, found.verified, *starts]
+        return _report(reachable, parts, fields, again=0.1 if found.current else SOON_SECONDS)
+    following = await _following(world, rollup, workloads[1:], found, changes)
+    parts = [reachable, found.deployed, found.verified, *following]
+    return await _chain(world, wanted, workloads[0], found, fields, parts, changes)
 
 
-def resolved(world: World, rollup: EthrexRollup) -> rollups.Wanted:
-    """With all that it refers to. Raises `Unmet`."""
-    at = l1_of(world, rollup)
-    found = None
-    if rollup.spec.settlement is not None:
-        name = rollup.spec.settlement.name
-        found = world.store.model(EthrexSettlement, rollup.namespace, name)
-        if found is None:
-            raise Unmet("SettlementNotFound", f"spec.settlement: there is no EthrexSettlement {name}")
-    settlement = settlements.own(rollup, at) if found is None else settlements.of(found, at)
-    pools: list[ProverPool] = []
-    for each in rollup.spec.proving.pools:
-        namespace = each.ref.namespace or rollup.namespace
-        pool = world.store.model(ProverPool, namespace, each.ref.name)
-        if pool is None:
-            raise Unmet("PoolNotFound", f"spec.proving.pools: there is no ProverPool {namespace}/{each.ref.name}")
-        attachment.refuse_foreign(pool, rollup)
-        pools.append(pool)
-    return rollups.Wanted(rollup, at, settlement, tuple(pools), rollups.Operator(world.namespace, world.account))
+async def _registered(
+    world: World, wanted: rollups.Wanted, chain: list[Object], changes: list[Change]
+) -> deploying.Found:
+    """Keeps the children, and says how far the contracts are. Raises `Unmet`, `KubeError`, `NameTaken`, `BadResult`."""
+    rollup = wanted.rollup
+    key, owner = Key(rollup.kind, rollup.namespace, rollup.name), owner_of(rollup)
 
+    def read(result: bytes) -> dict[str, Any]:
+        return registering.recorded(Contracts.read(result, rollup.spec.chain_id))
 
-def l1_of(world: World, rollup: EthrexRollup) -> L1:
-    """Raises `Unmet`."""
-    asked = rollup.spec.l1
-    if asked.ref is None:
-        return L1(urls=asked.urls, beacon=asked.beacon_url, dev=False)
-    namespace = asked.ref.namespace or rollup.namespace
-    node = world.store.model(EthrexL1Node, namespace, asked.ref.name)
-    if node is None:
-        raise Unmet("L1NotFound", f"spec.l1.ref: there is no EthrexL1Node {namespace}/{asked.ref.name}")
-    return l1s.seen_from(node, rollup.namespace)
-
-
-def contracts_of(status: Object, rollup: EthrexRollup) -> Contracts | None:
-    """As an earlier reconcile has recorded them."""
-    given = status.get("contracts")
-    if not given or status.get("chainId") != rollup.spec.chain_id:
-        return None
-    return Contracts(
-        l1_chain_id=given["l1ChainId"],
-        proposer=given["proposer"],
-        bridge=given["bridge"],
-        registry=given["registry"],
-        attested_verifier=given["attestedVerifier"],
-        timelock=given.get("timelock"),
-        deployed_at_block=given["deployedAtBlock"],
-        program_version=rollup.spec.proving.program_version,
-    )
-
-
-def recorded(contracts: Contracts, rollup: EthrexRollup) -> dict[str, Any]:
-    """Fields of a status."""
-    return {
-        "chainId": rollup.spec.chain_id,
-        "contracts": shared(contracts) | {"deployedAtBlock": contracts.deployed_at_block},
-    }
-
-
-async def _deployment(
-    world: World, rollup: EthrexRollup, deployer: Workload, job: str, reachable: Condition, changes: list[Change]
-) -> Report:
-    result, reason = running.result(world, rollup.namespace, job)
-    if result is None:
-        deployed = conditions.no("Deployed", "Deploying", reason)
-        return _report(reachable, [deployed], {}, again=SOON_SECONDS)
-    contracts = Contracts.read(result, rollup.spec.chain_id)
-    changes.append(Change("Deployed", f"bridge {contracts.bridge}, proposer {contracts.proposer}"))
-    deployed = conditions.yes("Deployed", "Recorded")
-    starts = conditions.no("Sequencing", "Starting")
-    return _report(reachable, [deployed, starts], recorded(contracts, rollup), again=0.1)
+    settlement = registering.settlement_of(world, rollup)
+    if settlement is None:
+        deployer = registering.own(world, wanted)
+        made, _ = await deploying.ensure(world, owner, [deployer], chain)
+        changes += made
+        urls = l1.addresses(wanted.l1, rollup.namespace)
+        asked = deploying.Asked(key, rollup.namespace, deploying.job_of(deployer), read, urls)
+        return await deploying.look(world, asked, changes)
+    changes += await world.children.ensure(owner, chain)
+    settled = registering.settled(world, settlement)
+    kept = world.store.status(key)
+    if not kept.get("contracts") and settled.status != conditions.TRUE:
+        waits = conditions.no("Deployed", "WaitsForSettlement", settled.message)
+        return deploying.Found(waits, settled, {}, current=False, why=settled.message)
+    job = deploying.job_of(registering.shared(world, rollup))
+    asked = deploying.Asked(key, settlement.namespace, job, read, ())
+    return replace(await deploying.look(world, asked, changes), verified=settled)
 
 
 async def _chain(
     world: World,
-    rollup: EthrexRollup,
     wanted: rollups.Wanted,
     sequencer: Workload,
-    contracts: Contracts,
+    contracts: deploying.Found,
+    fields: dict[str, Any],
     others: list[Condition],
     changes: list[Change],
 ) -> Report:
-    reachable, *following = others
+    reachable, *known = others
+    rollup = wanted.rollup
     found = running.instance(world, rollup.namespace, sequencer)
-    if await running.roll(world, rollup.namespace, found):
+    if contracts.current and await running.roll(world, rollup.namespace, found):
         changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
-    current = conditions.no("UpToDate", "Rolling") if found.outdated else conditions.yes("UpToDate", "TemplateRuns")
-    fields = recorded(contracts, rollup) | {
-        "endpoints": {"rpc": url(sequencer.name, rollup.namespace, rollups.RPC.number)}
-    }
-    parts = [conditions.yes("Deployed", "Recorded"), _reserved(world, rollup, wanted), current, *following]
+    fields = fields | {"endpoints": {"rpc": url(sequencer.name, rollup.namespace, rollups.RPC.number)}}
+    parts = [_reserved(world, rollup, wanted), _up_to_date(contracts, found), *known]
     if not found.ready:
         parts.append(conditions.no("Sequencing", "PodNotReady", found.reason))
         return _report(reachable, parts, fields, again=SOON_SECONDS)
@@ -151,14 +103,25 @@ async def _chain(
     return _report(reachable, parts, fields, again=STEADY_SECONDS if holds else SOON_SECONDS)
 
 
+def _up_to_date(contracts: deploying.Found, found: running.Instance) -> Condition:
+    """A pod starts where L1 is as the plan says: it is not rolled before."""
+    if not contracts.current:
+        return conditions.no("UpToDate", "Registering", contracts.why)
+    return conditions.no("UpToDate", "Rolling") if found.outdated else conditions.yes("UpToDate", "TemplateRuns")
+
+
 async def _following(
-    world: World, rollup: EthrexRollup, followers: tuple[Workload, ...], changes: list[Change]
+    world: World,
+    rollup: EthrexRollup,
+    followers: tuple[Workload, ...],
+    contracts: deploying.Found,
+    changes: list[Change],
 ) -> list[Condition]:
     """Where any is wanted: whether they all keep up. Their probes know by how much they lag."""
     behind = []
     for one in followers:
         found = running.instance(world, rollup.namespace, one)
-        if await running.roll(world, rollup.namespace, found):
+        if contracts.current and await running.roll(world, rollup.namespace, found):
             changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
         if not found.ready:
             behind.append(f"{one.name}: {found.reason}")
@@ -178,6 +141,7 @@ def _report(reachable: Condition, parts: list[Condition], fields: dict[str, Any]
 
 TYPES: Final = (
     "Deployed",
+    "Verified",
     "Sequencing",
     "Committing",
     "Proving",
@@ -212,50 +176,10 @@ def _follows(type: str, reason: str, behind: int) -> Condition:
 
 def _reserved(world: World, rollup: EthrexRollup, wanted: rollups.Wanted) -> Condition:
     """Two rollups that sign with one account on one L1 take each other's nonces: the older one has it."""
-    mine, key = rollups.signers(rollup, wanted.l1), _key(rollup)
+    mine, key = rollups.signers(rollup, wanted.l1), Key(rollup.kind, rollup.namespace, rollup.name)
     for other, theirs in world.signers.others(world.store, key, wanted.l1).items():
         shared = mine & theirs
-        if shared and _age(world, other) < _age(world, key):
+        if shared and world.store.age(other) < world.store.age(key):
             note = f"{min(shared)} signs for {other.namespace}/{other.name}"
             return conditions.no("SignerReserved", "SignerInUse", note)
     return conditions.yes("SignerReserved", "NobodyElses")
-
-
-def _age(world: World, key: Key) -> tuple[str, str]:
-    metadata = (world.store.get(key) or {"metadata": {}})["metadata"]
-    return str(metadata.get("creationTimestamp", "")), str(metadata.get("uid", ""))
-
-
-async def _l1_reachable(world: World, rollup: EthrexRollup, at: L1) -> Condition:
-    """One of its nodes that answers is enough: whether they agree is the sequencer's to judge."""
-    reasons = []
-    for part in at.urls:
-        address = part if isinstance(part, str) else ""
-        if isinstance(part, UrlOf):
-            address = url(part.workload, part.namespace or rollup.namespace, l1s.RPC.number)
-        try:
-            await rpc.number(world.session, address, "eth_chainId")
-            return conditions.yes("L1Reachable", "Answers")
-        except ChainError as error:
-            reasons.append(str(error))
-    return conditions.no("L1Reachable", "NoAnswer", "; ".join(reasons))
-
-
-def _l1_name(rollup: EthrexRollup) -> str | None:
-    return None if rollup.spec.l1.ref is None else rollup.spec.l1.ref.name
-
-
-def _key(rollup: EthrexRollup) -> Key:
-    return Key(rollup.kind, rollup.namespace, rollup.name)
-
-
-def shared(contracts: Contracts) -> dict[str, Any]:
-    """Addresses that all rollups of a settlement have in common."""
-    found = {
-        "l1ChainId": contracts.l1_chain_id,
-        "proposer": contracts.proposer,
-        "bridge": contracts.bridge,
-        "registry": contracts.registry,
-        "attestedVerifier": contracts.attested_verifier,
-    }
-    return found | ({"timelock": contracts.timelock} if contracts.timelock else {})

@@ -13,6 +13,7 @@ from ..topology.workload import Workload
 from .world import World
 
 REVISION = "controller-revision-hash"
+JOB_UID = "batch.kubernetes.io/controller-uid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,10 @@ async def roll(world: World, namespace: str, found: Instance) -> bool:
     return True
 
 
-def result(world: World, namespace: str, job: str) -> tuple[bytes | None, str]:
-    """What a task wrote when it succeeded, or why it has not yet."""
-    pods = world.children.bodies(kinds.POD, namespace, {JOB_NAME: job})
+def result(world: World, namespace: str, job: Object) -> tuple[bytes | None, str]:
+    """What a task wrote when it succeeded, or why it has not yet; one of its name that is gone is another."""
+    its = {JOB_NAME: job["metadata"]["name"], JOB_UID: job["metadata"]["uid"]}
+    pods = world.children.bodies(kinds.POD, namespace, its)
     for pod in pods:
         if pod["status"].get("phase") == "Succeeded":
             state = pod["status"]["containerStatuses"][0]["state"]["terminated"]

@@ -29,8 +29,7 @@ from ..scaling.learned import Learned
 from ..scaling.observation import Observation
 from ..scaling.observe import Unreadable
 from ..topology.rollup import pool_id
-from . import attachment, coordinators, provers
-from . import rollup as rollups
+from . import attachment, coordinators, provers, registering
 from .provers import Member
 from .scaling_state import Scaling
 from .world import Key, World
@@ -107,7 +106,7 @@ async def _attached(world: World) -> AsyncIterator[Attached]:
     for rollup in world.store.models(EthrexRollup, concerned):
         await asyncio.sleep(0)
         key = Key(rollup.kind, rollup.namespace, rollup.name)
-        if rollups.contracts_of(world.store.status(key), rollup) is None:
+        if registering.contracts_of(world.store.status(key), rollup) is None:
             continue
         pools = []
         for one in sorted(rollup.spec.proving.pools, key=lambda each: each.fallback_order):

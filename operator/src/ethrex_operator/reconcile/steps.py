@@ -57,21 +57,15 @@ async def reconcile(world: World, key: Key) -> Again:
 
 async def _found(world: World, key: Key, body: Object, resource: Resource, changes: list[Change]) -> Report:
     if getattr(resource, "spec").paused:  # noqa: B009  every kind has one
-        return Report(paused=True, parts=(conditions.no("Reconciled", "Paused"),), fields=_kept(body))
+        return Report(paused=True, parts=(conditions.no("Reconciled", "Paused"),), fields=report.kept(body))
     await teardown.guard(world, key, body, resource)
     try:
         return await BY_KIND[key.kind](world, resource, changes)
     except Unmet as error:
         unmet = conditions.no("Ready", error.reason, str(error))
-        return Report(stalled=unmet, fields=_kept(body), again=UNMET_SECONDS)
+        return Report(stalled=unmet, fields=report.kept(body), again=UNMET_SECONDS)
     except (NameTaken, BadResult) as error:
         taken = conditions.no("Ready", type(error).__name__, str(error))
-        return Report(stalled=taken, fields=_kept(body), again=UNMET_SECONDS)
+        return Report(stalled=taken, fields=report.kept(body), again=UNMET_SECONDS)
     except errors.Forbidden as error:
-        return Report(stalled=conditions.no("Ready", "Forbidden", str(error)), fields=_kept(body), again=60.0)
-
-
-def _kept(body: Object) -> dict[str, Any]:
-    """What an earlier reconcile has recorded stays where this one could not look."""
-    status = body.get("status") or {}
-    return {name: value for name, value in status.items() if name not in ("conditions", "observedGeneration")}
+        return Report(stalled=conditions.no("Ready", "Forbidden", str(error)), fields=report.kept(body), again=60.0)

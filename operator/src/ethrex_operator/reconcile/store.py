@@ -91,6 +91,11 @@ class Store:
             if (found := self.model(kind, key.namespace, key.name)) is not None:
                 yield found
 
+    def age(self, key: Key) -> tuple[str, str]:
+        """The older one is less."""
+        metadata = (self._bodies.get(key) or {"metadata": {}})["metadata"]
+        return str(metadata.get("creationTimestamp", "")), str(metadata.get("uid", ""))
+
     def status(self, key: Key) -> Object:
         found: Object = (self._bodies.get(key) or {}).get("status") or {}
         return found
@@ -113,7 +118,8 @@ def named_by(rollup: Key, body: Object) -> list[Key]:
         for one in (spec.get("proving") or {}).get("pools") or ()
     ]
     if spec.get("settlement"):
-        found.append(Key(kinds.SETTLEMENT.name, rollup.namespace, spec["settlement"]["name"]))
+        ref = spec["settlement"]
+        found.append(Key(kinds.SETTLEMENT.name, ref.get("namespace") or rollup.namespace, ref["name"]))
     return found
 
 

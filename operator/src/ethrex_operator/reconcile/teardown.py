@@ -13,19 +13,24 @@ from ..api import loading
 from ..api.base import Resource
 from ..api.l1node import EthrexL1Node
 from ..api.rollup import EthrexRollup
-from ..kube import errors, events, kinds
+from ..api.settlement import EthrexSettlement
+from ..kube import conditions, errors, events, kinds
 from ..kube.client import Object
 from ..kube.objects.naming import Owner
 from ..kube.queue import Again
+from . import report
+from .report import Report
 from .world import Key, World, kind_of
 
+IN_USE_SECONDS: Final = 10.0
 FINALIZER: Final = "ethrex.dev/teardown"
 
 
 async def guard(world: World, key: Key, body: Object, resource: Resource) -> None:
     """A finalizer exactly while there is something to settle. Raises `KubeError`."""
     has = FINALIZER in (body["metadata"].get("finalizers") or ())
-    if _deletes(resource) != has:
+    wants = _deletes(resource) or (isinstance(resource, EthrexSettlement) and bool(world.store.naming(key)))
+    if wants != has:
         await _set(world, key, body, present=not has)
 
 
@@ -33,6 +38,9 @@ async def step(world: World, key: Key, body: Object) -> Again:
     """Raises `KubeError`."""
     if FINALIZER not in (body["metadata"].get("finalizers") or ()):
         return Again()
+    if key.kind == kinds.SETTLEMENT.name and (users := world.store.naming(key)):
+        await report.write(world, key, body, _in_use([f"{one.namespace}/{one.name}" for one in users], body))
+        return Again(IN_USE_SECONDS)
     owner = Owner(key.kind, key.name, key.namespace, body["metadata"]["uid"])
     claims = world.children.claims(owner)
     try:
@@ -47,6 +55,12 @@ async def step(world: World, key: Key, body: Object) -> Again:
             await events.tell(world.kube, body, "VolumesDeleted", note, instance=world.identity)
     await _set(world, key, body, present=False)
     return Again()
+
+
+def _in_use(users: list[str], body: Object) -> Report:
+    """Whoever settles by it would have nobody to register it, and to say whether its contracts are what they were."""
+    note = f"is deleted once nobody settles by it: {', '.join(users)}"
+    return Report(stalled=conditions.no("Ready", "InUse", note), fields=report.kept(body) | {"rollups": users[:128]})
 
 
 def _deletes(resource: Resource) -> bool:

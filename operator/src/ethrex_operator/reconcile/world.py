@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -46,6 +47,8 @@ class World:
     scaling: Scaling
     wrote: Callable[[Key, Object], None] = _nobody  # hears of each status that was written, with the object before it
     signers: Signers = field(default_factory=Signers)
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # of deployers: held while one is begun
+    looked: dict[Key, float] = field(default_factory=dict)  # when the proxies of whom were last looked at
 
 
 def owner_of(resource: Resource) -> Owner:

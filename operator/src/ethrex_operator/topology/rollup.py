@@ -1,5 +1,5 @@
 """
-An `EthrexRollup` as workloads: deployer, sequencer, followers, archive.
+An `EthrexRollup` as workloads: the deployer that registers it, sequencer, followers.
 
 The sequencer's process has the roles watcher, committer, coordinator and settler in it. Before each start it writes the
 chain's deployment file from L1, which has to be as the plan says; so nothing is handed from the deployer to it.
@@ -8,13 +8,13 @@ chain's deployment file from L1, which has to be as the plan says; so nothing is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
 from . import dev_accounts, l1, running, settlement, signing
 from .errors import Unmet
-from .facts import L1, Contracts
+from .facts import L1
 from .settlement import Settlement
 from .signing import Signer
 from .workload import (
@@ -64,21 +64,28 @@ class Wanted:
     operator: Operator
 
 
-def workloads(wanted: Wanted, contracts: Contracts | None) -> tuple[Workload, ...]:
-    """The deployer; and once it has said where the contracts are, the chain. Raises `Unmet`."""
+def registrar(wanted: Wanted, at: L1) -> Workload:
+    """The deployer that brings the chain to L1. `at` is the L1 as seen from where it runs. Raises `Unmet`."""
     _refuse_unserved(wanted.rollup)
-    keys = _keys(wanted.rollup, wanted.l1)
+    return settlement.registrar(wanted.rollup, wanted.settlement, at, _registered(wanted))
+
+
+def workloads(wanted: Wanted) -> tuple[Workload, ...]:
+    """The chain, once its contracts are there: the sequencer first. Raises `Unmet`."""
+    _refuse_unserved(wanted.rollup)
+    planned = settlement.plan(wanted.settlement, (_registered(wanted),), hand_over=False)
+    followers = (_follower(wanted, planned, number) for number in range(wanted.rollup.spec.followers.replicas))
+    return (_sequencer(wanted, _keys(wanted.rollup, wanted.l1), planned), *followers)
+
+
+def _registered(wanted: Wanted) -> dict[str, Any]:
+    """As a plan has it. Raises `Unmet`."""
     signers = tuple(pool_signer(pool, wanted.l1).address for pool in wanted.pools if pool.spec.backend == "attested")
     if "attested" in wanted.rollup.spec.proving.policy.require and not signers:
         raise Unmet(
             "NoProvers", "spec.proving.policy asks for attested proofs and spec.proving.pools names no such pool"
         )
-    planned = settlement.plan(wanted.rollup, wanted.settlement, keys.committer.address, signers)
-    deployer = settlement.deployer(wanted.rollup, wanted.settlement, wanted.l1, planned)
-    if contracts is None:
-        return (deployer,)
-    followers = (_follower(wanted, planned, number) for number in range(wanted.rollup.spec.followers.replicas))
-    return (deployer, _sequencer(wanted, keys, planned), *followers)
+    return settlement.chain(wanted.rollup, _keys(wanted.rollup, wanted.l1).committer.address, signers)
 
 
 def _refuse_unserved(rollup: EthrexRollup) -> None:
@@ -99,9 +106,8 @@ def sequencer_name(rollup: EthrexRollup) -> str:
 
 
 def l1_id(rollup: EthrexRollup) -> object:
-    """Which L1 it settles on: rollups of two namespaces may each have one of the same name."""
-    ref = rollup.spec.l1.ref
-    return rollup.spec.l1.urls if ref is None else (ref.namespace or rollup.namespace, ref.name)
+    """Which L1 it settles on."""
+    return settlement.l1_id(rollup.spec.l1, rollup.namespace)
 
 
 def audience(rollup: EthrexRollup) -> str:

@@ -12,6 +12,7 @@ from ..api.loading import Manifest
 from ..api.pool import ProverPool
 from ..api.references import ObjectRef
 from ..api.rollup import EthrexRollup
+from ..api.settlement import EthrexSettlement
 from . import l1 as l1s
 from . import pool as pools
 from . import rollup as rollups
@@ -35,22 +36,30 @@ class Whole:
     complete: bool = True
 
 
-def resolve(manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Numbers) -> Whole:
-    """`contracts` of the rollups whose deployer has said where they are, by name."""
+def resolve(
+    manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Numbers, settled: frozenset[str] = frozenset()
+) -> Whole:
+    """`contracts` of the rollups whose deployer has said where they are, and settlements that have theirs, by name."""
     found: list[Workload] = []
     unmet: dict[str, Unmet] = {}
     served: list[pools.Served] = []
     reserved: dict[tuple[object, str], str] = {}  # (L1, account) -> the rollup that signs with it
-    for one in (*manifest.l1_nodes, *manifest.rollups, *manifest.pools):
+    for one in (*manifest.l1_nodes, *manifest.settlements, *manifest.rollups, *manifest.pools):
         try:
             match one:
                 case EthrexL1Node():
                     found.append(l1s.workload(one))
+                case EthrexSettlement():
+                    at = l1_of(manifest, one)
+                    found.append(settlements.deployer(one, settlements.of(one, at), at))
                 case EthrexRollup():
                     wanted, known = wanted_of(manifest, one), contracts.get(one.name)
                     _reserve(reserved, wanted)
-                    found.extend(rollups.workloads(wanted, known))
+                    registrar = rollups.registrar(wanted, wanted.l1)
+                    if one.spec.settlement is None or one.spec.settlement.name in settled:
+                        found.append(registrar)
                     if known is not None:
+                        found.extend(rollups.workloads(wanted))
                         served.append(pools.Served(one, wanted.l1, known))
                 case ProverPool():
                     its = tuple(each for each in served if _names(each.rollup, one))
@@ -58,6 +67,7 @@ def resolve(manifest: Manifest, contracts: Mapping[str, Contracts], numbers: Num
         except Unmet as error:
             unmet[f"{one.kind}/{one.name}"] = error
     waiting = any(rollup.name not in contracts for rollup in manifest.rollups)
+    waiting = waiting or any(one.name not in settled for one in manifest.settlements)
     return Whole(tuple(found), unmet, complete=not waiting and not unmet)
 
 
@@ -68,24 +78,26 @@ def wanted_of(manifest: Manifest, rollup: EthrexRollup) -> rollups.Wanted:
     return rollups.Wanted(rollup, at, _settlement(manifest, rollup, at), its, rollups.Operator(rollup.namespace))
 
 
-def l1_of(manifest: Manifest, rollup: EthrexRollup) -> L1:
+def l1_of(manifest: Manifest, asking: EthrexRollup | EthrexSettlement) -> L1:
     """Raises `Unmet`."""
-    asked = rollup.spec.l1
+    asked = asking.spec.l1
     if asked.ref is None:
         return L1(urls=asked.urls, beacon=asked.beacon_url, dev=False)
     for node in manifest.l1_nodes:
-        if (node.name, node.namespace) == (asked.ref.name, asked.ref.namespace or rollup.namespace):
-            return l1s.seen_from(node, rollup.namespace)
+        if (node.name, node.namespace) == (asked.ref.name, asked.ref.namespace or asking.namespace):
+            return l1s.seen_from(node, asking.namespace)
     raise Unmet("L1NotFound", f"spec.l1.ref: there is no EthrexL1Node {asked.ref.name}")
 
 
 def _settlement(manifest: Manifest, rollup: EthrexRollup, at: L1) -> settlements.Settlement:
-    if rollup.spec.settlement is None:
+    ref = rollup.spec.settlement
+    if ref is None:
         return settlements.own(rollup, at)
     for one in manifest.settlements:
-        if (one.name, one.namespace) == (rollup.spec.settlement.name, rollup.namespace):
+        if (one.name, one.namespace) == (ref.name, ref.namespace or rollup.namespace):
+            settlements.refuse_elsewhere(one, rollup)
             return settlements.of(one, at)
-    raise Unmet("SettlementNotFound", f"spec.settlement: there is no EthrexSettlement {rollup.spec.settlement.name}")
+    raise Unmet("SettlementNotFound", f"spec.settlement: there is no EthrexSettlement {ref.name}")
 
 
 def _pool(manifest: Manifest, rollup: EthrexRollup, ref: ObjectRef) -> ProverPool:

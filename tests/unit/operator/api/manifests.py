@@ -19,6 +19,7 @@ LEAST: Final[dict[str, Object]] = {
     "ProverPool": {},
 }
 SHORT: Final = {"l1": "EthrexL1Node", "settlement": "EthrexSettlement", "rollup": "EthrexRollup", "pool": "ProverPool"}
+CONTRACTS: Final = dict.fromkeys(("proposer", "bridge", "registry", "attestedVerifier"), ADDRESS)
 GONE: Final = object()  # take the field away
 
 
@@ -98,6 +99,7 @@ TAKEN: Final = (
     ok("settlement", l1={"urls": ["https://one.example", "https://two.example"], "beaconUrl": "https://b.example"}),
     ok("settlement", l1__ref__namespace="chains"),
     ok("settlement", mode="Adopt", salt=HASH),
+    ok("settlement", mode="Adopt", contracts=CONTRACTS | {"timelock": ADDRESS}, owner=SECRET_KEY),
     ok("settlement", owner=SECRET_KEY),
     ok("settlement", owner={"devAccount": 0}),
     ok("settlement", owner={"address": ADDRESS, "web3Signer": {"url": "http://s:9000", "publicKey": "0x" + "aa" * 33}}),
@@ -108,6 +110,7 @@ TAKEN: Final = (
     ok("rollup"),
     ok("rollup", chainId=(1 << 53) - 1),
     ok("rollup", settlement={"name": "shared"}),
+    ok("rollup", settlement={"name": "shared", "namespace": "contracts"}),
     ok("rollup", bootstrap="L1"),
     ok("rollup", mode="Validium"),
     ok("rollup", nativeToken=ADDRESS),
@@ -176,6 +179,14 @@ REFUSED: Final = (
     no("settlement", "l1.ref.name", l1={"ref": {}}),
     no("settlement", "l1.ref.name", l1={"ref": {"name": "Not_A_Name"}}),
     no("settlement", "mode", mode="Redeploy"),
+    no("settlement", "contracts", contracts=CONTRACTS),
+    no("settlement", "contracts", mode="Adopt", contracts=CONTRACTS, salt=HASH),
+    no("settlement", "contracts.bridge", mode="Adopt", contracts=CONTRACTS | {"bridge": "here"}),
+    no(
+        "settlement",
+        "timelock.handOver",
+        timelock={"proposers": [ADDRESS], "executors": [ADDRESS], "handOver": "Perhaps"},
+    ),
     no("settlement", "salt", salt="0x12"),
     no("settlement", "owner", owner={}),
     no("settlement", "owner", owner={"devAccount": 1, "secret": {"name": "k", "key": "a"}}),

@@ -45,7 +45,8 @@ def control(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def up(root: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     log = root.with_name(f"up-{time.monotonic_ns()}.log")
-    command = [str(CONTROL), "up", "-f", str(EXAMPLE), "--root", str(root), *words]
+    manifest = () if "-f" in words else ("-f", str(EXAMPLE))
+    command = [str(CONTROL), "up", *manifest, "--root", str(root), *words]
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, text=True) as process:
         try:
             yield process
@@ -151,6 +152,24 @@ def test_two_rollups_run_side_by_side_and_one_is_taken_down(root: Path) -> None:
         assert code == 0
         assert not (root / "two").exists()
         assert is_ready(root, "one")
+
+
+def test_two_rollups_are_registered_with_one_settlement_whose_owner_signs_for_both(root: Path, tmp_path: Path) -> None:
+    l1, rollup, pool = EXAMPLE.read_text().split("---\n")
+    settlement = rollup.replace("EthrexRollup", "EthrexSettlement").replace("name: rollup", "name: shared")
+    settlement = settlement[: settlement.index("  chainId")]
+    first = rollup.replace("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: shared}\n")
+    keys = "  keys: {committer: {devAccount: 5}, settler: {devAccount: 6}}\n"
+    second = first.replace("name: rollup\n", "name: second\n").replace("65536999\n", f"65537000\n{keys}")
+    manifest = tmp_path / "rollups.yaml"
+    manifest.write_text("---\n".join((l1, settlement, first, second, pool)))
+    with up(root, "-f", str(manifest), "--no-fund"):
+        wait_for("ready", lambda: is_ready(root, "rollup"))
+        contracts = status(root, "rollup")["contracts"]
+
+    assert set(contracts) == {"rollup", "second"}
+    assert contracts["rollup"]["bridge"] == contracts["second"]["bridge"]
+    assert set(contracts["second"]["implementations"]) == {"proposer", "bridge", "registry", "attestedVerifier"}
 
 
 def test_what_an_unsupervised_run_left_is_taken_down(root: Path) -> None:

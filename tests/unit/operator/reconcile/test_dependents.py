@@ -26,7 +26,15 @@ def test_what_a_rollup_names_concerns_the_rollup() -> None:
     store = Store({ROLLUP: BODY})
 
     for key in (*NAMED, Key("EthrexL1Node", "chains", "l1")):
-        assert list(dependents.of(store, key, {})) == [ROLLUP]
+        assert next(dependents.of(store, key, {})) == ROLLUP
+
+
+def test_what_a_plan_is_made_of_concerns_the_settlement_that_registers_it() -> None:
+    """A pool signs with another key: its rollup has to be registered anew, by its settlement."""
+    store = Store({ROLLUP: BODY})
+
+    assert list(dependents.of(store, NAMED[0], {})) == [ROLLUP, NAMED[2]]
+    assert list(dependents.of(store, NAMED[2], {})) == [ROLLUP]
 
 
 def test_what_no_rollup_names_concerns_nobody() -> None:

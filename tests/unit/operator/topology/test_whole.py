@@ -14,18 +14,31 @@ from ethrex_operator.kube import objects
 from ethrex_operator.local.library import Library
 from ethrex_operator.local.machine import Machine
 from ethrex_operator.local.ports import Ports
-from ethrex_operator.topology import dev_accounts, whole
+from ethrex_operator.topology import dev_accounts, settlement, whole
 from ethrex_operator.topology.facts import BadResult, Contracts
-from ethrex_operator.topology.workload import Program, Text, Workload
+from ethrex_operator.topology.workload import Program, SecretKey, Text, Workload
 
 EXAMPLE = (Path(__file__).parents[4] / "examples" / "rollup.yaml").read_text()
 KNOWN = Contracts(31_337, "0xp", "0xb", "0xr", "0xverifier", None, 2, 1)
 
 
-def resolved(text: str, *, known: bool = True) -> whole.Whole:
+SETTLEMENT = """
+---
+apiVersion: ethrex.dev/v1alpha1
+kind: EthrexSettlement
+metadata: {name: shared}
+spec:
+  l1: {ref: {name: l1}}
+"""
+SETTLED = EXAMPLE.replace("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: shared}\n") + SETTLEMENT
+TIMELOCK = "  timelock: {proposers: ['0x%s'], executors: ['0x%s'], handOver: %%s}\n" % ("11" * 20, "22" * 20)  # noqa: UP031
+
+
+def resolved(text: str, *, known: bool = True, settled: bool = True) -> whole.Whole:
     manifest = loading.parse(text, "rollup.yaml")
     contracts = {rollup.name: KNOWN for rollup in manifest.rollups} if known else {}
-    return whole.resolve(manifest, contracts, lambda pool: tuple(range(pool.spec.replicas or 0)))
+    ready = frozenset(one.name for one in manifest.settlements if settled)
+    return whole.resolve(manifest, contracts, lambda pool: tuple(range(pool.spec.replicas or 0)), ready)
 
 
 def by_name(found: whole.Whole) -> dict[str, Workload]:
@@ -67,6 +80,61 @@ def test_addresses_follow_from_namespace_and_name() -> None:
     assert salts[0] == plan_of(by_name(resolved(EXAMPLE))["rollup-deployer"])["salt"]
 
 
+def test_a_settlement_is_there_before_a_rollup_is_registered_with_it() -> None:
+    before, after = (resolved(SETTLED, known=False, settled=settled) for settled in (False, True))
+
+    assert list(by_name(before)) == ["l1", "shared-contracts"]
+    assert not before.complete
+    (registrar,) = by_name(after).keys() - by_name(before).keys()
+    assert registrar.startswith("shared-chain-")
+    assert plan_of(by_name(after)["shared-contracts"])["chains"] == []
+    assert [one["chainId"] for one in plan_of(by_name(after)[registrar])["chains"]] == [65_536_999]
+    assert plan_of(by_name(after)[registrar])["salt"] == plan_of(by_name(after)["shared-contracts"])["salt"]
+
+
+@pytest.mark.parametrize(
+    ("hand_over", "expected"), [("WithFirstRollup", (False, True)), ("AtOnce", (True, True)), ("Held", (False, False))]
+)
+def test_who_hands_the_contracts_to_the_timelock(hand_over: str, expected: tuple[bool, bool]) -> None:
+    found = by_name(resolved(SETTLED + TIMELOCK % hand_over))
+    deployer = plan_of(found["shared-contracts"])
+    registrar = next(plan_of(one) for name, one in found.items() if name.startswith("shared-chain-"))
+
+    assert (deployer["timelock"]["handOver"], registrar["timelock"]["handOver"]) == expected
+    assert not plan_of(found["rollup-sequencer"])["timelock"]["handOver"]
+
+
+def test_adopted_contracts_are_compared_and_nobody_signs() -> None:
+    address = "0x" + "44" * 20
+    named = ", ".join(f"{name}: '{address}'" for name in ("proposer", "bridge", "registry", "attestedVerifier"))
+    deployer = by_name(resolved(f"{SETTLED}  mode: Adopt\n  contracts: {{{named}}}\n"))["shared-contracts"]
+
+    assert "--verify" in deployer.arguments
+    assert "--key" not in deployer.arguments
+    assert plan_of(deployer)["contracts"]["bridge"] == address
+
+
+def test_only_deployers_have_the_owners_key() -> None:
+    owner = "  owner: {address: '0x%s', secret: {name: treasury, key: owner}}\n" % ("33" * 20)
+    found = by_name(resolved(SETTLED + owner))
+    with_key = {
+        name
+        for name, one in found.items()
+        if any(isinstance(file.content, SecretKey) and file.content.secret == "treasury" for file in one.files)
+    }
+
+    assert {name.rsplit("-", 1)[0] for name in with_key} == {"shared", "shared-chain"}
+
+
+def test_deployers_with_one_owner_on_one_l1_are_known_as_such() -> None:
+    found = by_name(
+        resolved(SETTLED + EXAMPLE.split("---\n")[1].replace("name: rollup\n", "name: own\n").join(["---\n", ""]))
+    )
+    labels = {one.labels[settlement.SIGNER] for one in found.values() if one.role == settlement.ROLE}
+
+    assert len(labels) == 1
+
+
 def test_followers_follow_the_sequencer() -> None:
     text = EXAMPLE.replace("  batching:\n", "  followers: {replicas: 2}\n  batching:\n")
 
@@ -82,11 +150,13 @@ def test_followers_follow_the_sequencer() -> None:
         ("  chainId: 65536999\n", "  chainId: 65536999\n  archive: {enabled: true}\n", "ArchiveNotServed"),
         ("    ref:\n      name: l1\n", "    urls: [http://l1]\n", "KeyMissing"),
         ("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: none}\n", "SettlementNotFound"),
+        ("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: far}\n", "SettlementElsewhere"),
     ],
 )
 def test_what_cannot_run_is_said_with_its_reason(change: str, by: str, reason: str) -> None:
     assert change in EXAMPLE
-    found = resolved(EXAMPLE.replace(change, by, 1))
+    far = SETTLEMENT.replace("shared", "far").replace("{ref: {name: l1}}", "{urls: [http://far]}")
+    found = resolved(EXAMPLE.replace(change, by, 1) + far)
 
     assert found.unmet["EthrexRollup/rollup"].reason == reason
     assert not found.complete
@@ -112,7 +182,7 @@ def test_rollups_of_two_namespaces_may_each_have_an_l1_of_one_name() -> None:
 
 def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path) -> None:
     """Commands differ in nothing but where things are, files in nothing but how guests are known."""
-    found = resolved(EXAMPLE.replace("  batching:\n", "  followers: {replicas: 1}\n  batching:\n"))
+    found = resolved(SETTLED.replace("  batching:\n", "  followers: {replicas: 1}\n  batching:\n"))
     ports = Ports(tmp_path / "ports.json", keep=False)
     for one in found.workloads:
         for port in one.ports:

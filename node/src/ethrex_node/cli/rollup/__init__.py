@@ -75,10 +75,16 @@ def l2() -> None:
     help="folder for a file and a genesis each chain",
 )
 @click.option("--dry-run", is_flag=True, help="only say what is left, where the contracts will be and what it costs")
+@click.option("--verify", is_flag=True, help="compare the code on L1 with that of this version's contracts")
 @click.option("--result", type=FILE, help="file for the addresses as one JSON object, once they are all there")
 @_json
 def deploy(**given: Any) -> None:
-    """Bring the contracts on L1 to what a plan says. Run it again at any time: what is there is kept."""
+    """
+    Bring the contracts on L1 to what a plan says. Run it again at any time: what is there is kept.
+
+    It ends with 3 where running it again would change nothing: the plan cannot be read, the contracts are another's, or
+    other contracts than those of this version.
+    """
     deploying.run(deploying.Wish(**given))
 
 

@@ -28,6 +28,7 @@ class Wish:
     out: Path
     dry_run: bool
     as_json: bool
+    verify: bool = False
     result: Path | None = None
 
 
@@ -39,18 +40,28 @@ async def _run(wish: Wish) -> None:
     wanted = plans.load(wish.plan)
     client = await L1Client.open(L1Settings(urls=wish.urls))
     try:
+        makes_none = wish.key is None and not wish.dry_run
+        verified = await _verified(wish, client, wanted, whole=makes_none)
         found = await deploy.survey(client, wanted, wish.plan)
         if wish.dry_run:
             _tell(wish, client, found, ())
             return
         if found.pending:
             await _carry_out(wish, client, wanted, found)
+            verified = await _verified(wish, client, wanted, whole=True)
         written = await deploy.record(client, wanted, found, wish.out)
         if wish.result is not None:
-            _write_result(wish.result, client, found, written)
+            _write_result(wish.result, client, found, written, verified)
         _tell(wish, client, found, written)
     finally:
         await client.close()
+
+
+async def _verified(wish: Wish, client: L1Client, wanted: plans.Plan, *, whole: bool) -> deploy.Verified | None:
+    """What stands there is looked at before anything is sent to it."""
+    if not wish.verify:
+        return None
+    return await deploy.compare(client, deploy.contracts_of(wanted), whole=whole)
 
 
 async def _carry_out(wish: Wish, client: L1Client, wanted: plans.Plan, found: deploy.Survey) -> None:
@@ -108,11 +119,15 @@ def _tell(wish: Wish, client: L1Client, found: deploy.Survey, written: Any) -> N
         print(f"wrote {path}")
 
 
-def _write_result(path: Path, client: L1Client, found: deploy.Survey, written: Sequence[Path]) -> None:
+def _write_result(
+    path: Path, client: L1Client, found: deploy.Survey, written: Sequence[Path], verified: deploy.Verified | None
+) -> None:
     """Small enough for the last words of a container (4 KB), which is where an operator reads it."""
     contracts = {name: f"0x{one.address.hex()}" for name, one in found.contracts.entries.items()}
     chains = [json.loads(file.read_text()) for file in written]
-    told = {"l1ChainId": client.chain_id, "contracts": contracts, "chains": chains}
+    told: dict[str, Any] = {"l1ChainId": client.chain_id, "contracts": contracts, "chains": chains}
+    if verified is not None:
+        told["implementations"] = {name: f"0x{one.hex()}" for name, one in verified.implementations.items()}
     path.write_text(json.dumps(told, separators=(",", ":")))
 
 

@@ -28,7 +28,21 @@ class Artifact:
     creation: bytes
     #: What stands at its address, with zeros where the constructor puts immutables.
     deployed: bytes
-    has_immutables: bool
+    #: Where immutables stand in `deployed`: first byte and length of each.
+    immutables: Sequence[tuple[int, int]] = ()
+
+    @property
+    def has_immutables(self) -> bool:
+        return bool(self.immutables)
+
+    def matches(self, code: bytes) -> bool:
+        """Whether `code` is this contract, whatever its immutables are."""
+        if len(code) != len(self.deployed):
+            return False
+        blank = bytearray(code)
+        for start, length in self.immutables:
+            blank[start : start + length] = bytes(length)
+        return bytes(blank) == self.deployed
 
 
 @functools.cache
@@ -43,7 +57,7 @@ def load(name: str) -> Artifact:
         given["abi"],
         _code(given["bytecode"]),
         _code(given["deployedBytecode"]),
-        bool(given["immutableReferences"]),
+        tuple((one["start"], one["length"]) for one in given["immutableReferences"]),
     )
 
 

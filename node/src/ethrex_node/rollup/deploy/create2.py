@@ -17,6 +17,14 @@ DEPLOYER: Final = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A contract that somebody else has made."""
+
+    name: str
+    address: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Creation:
     """A contract to be: what the deployment proxy is called with."""
 

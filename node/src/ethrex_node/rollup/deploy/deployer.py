@@ -91,13 +91,13 @@ async def survey(client: L1Client, wanted: plan.Plan, path: Path) -> Survey:
     made = steps.contracts_of(wanted)
     chains = tuple(_chain(client, made, chain, path) for chain in wanted.chains)
     view = _View(client, (await client.head()).number)
-    if not await view.has_code(create2.DEPLOYER):
+    every = steps.steps(wanted, chains)
+    left = [one for one in every if not await one.is_done(view)]
+    if any(one.to == create2.DEPLOYER for one in left) and not await view.has_code(create2.DEPLOYER):
         raise DeployError(
             f"L1 {client.chain_id} has no deterministic deployment proxy at 0x{create2.DEPLOYER.hex()}: "
             "it is put there once for everybody, by the transaction that its authors publish"
         )
-    every = steps.steps(wanted, chains)
-    left = [one for one in every if not await one.is_done(view)]
     await _refuse_foreign(view, made, wanted, left)
     gas = await _tried(client, wanted.owner, left)
     pending = tuple(Pending(*one) for one in zip(left, gas, strict=True))
@@ -115,13 +115,13 @@ async def _refuse_foreign(view: _View, made: steps.Contracts, wanted: plan.Plan,
     """What belongs to a timelock by now is changed through it."""
     owners = {one.address: await view.read(one.address, steps.OWNER) for one in made.proxies}
     mine = "0x" + wanted.owner.hex()
+    foreign: dict[str, list[steps.Step]] = {}
     for step in (one for one in left if one.is_owners):
         owner = owners.get(step.to)
         if owner is not None and owner[0] != mine:
-            raise NotOwner(
-                f"to {step.name} is up to {owner[0]}, the owner of 0x{step.to.hex()}: it has to call it with "
-                f"0x{step.data.hex()}"
-            )
+            foreign.setdefault(owner[0], []).append(step)
+    for address, its in foreign.items():
+        raise NotOwner(address, [(one.name, one.to, one.data) for one in its])
 
 
 async def _tried(client: L1Client, owner: bytes, left: Sequence[steps.Step]) -> list[int]:

@@ -125,19 +125,42 @@ class ChainPlan(File):
 
 
 class TimelockPlan(File):
+    """Without `hand_over` it is made, and the contracts stay with the owner for now."""
+
     delay_seconds: Seconds = 8 * DAY
     proposers: Annotated[tuple[Party, ...], Field(min_length=1)]
     executors: Annotated[tuple[Party, ...], Field(min_length=1)]
+    hand_over: bool = True
+
+
+class ContractsPlan(File):
+    """Contracts that stand on L1 already, wherever they are."""
+
+    proposer: Party
+    bridge: Party
+    registry: Party
+    attested_verifier: Party
+    timelock: Party | None = None
 
 
 class Plan(File):
-    """`owner` signs the deployment, and owns it unless a timelock does afterwards."""
+    """
+    `owner` signs the deployment, and owns it unless a timelock does afterwards. Where `contracts` are named none are made:
+    chains are registered with those.
+    """
 
     salt: Hash
     owner: Party
+    contracts: ContractsPlan | None = None
     guardian: Party | None = None
     timelock: TimelockPlan | None = None
     chains: Annotated[tuple[ChainPlan, ...], Field(max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _one_timelock(self) -> Plan:
+        if self.contracts is not None and self.timelock is not None:
+            raise ValueError("contracts that are there have the timelock that they have: contracts.timelock names it")
+        return self
 
     @model_validator(mode="after")
     def _chains_differ(self) -> Plan:

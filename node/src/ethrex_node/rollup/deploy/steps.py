@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from ethrex_node.config import genesis
 from ethrex_node.rollup.deploy import create2
-from ethrex_node.rollup.deploy.create2 import Creation
+from ethrex_node.rollup.deploy.create2 import Creation, Standing
 from ethrex_node.rollup.deploy.errors import Occupied
 from ethrex_node.rollup.deploy.plan import ChainPlan, CommitteePlan, Plan, ProofPlan, TimelockPlan
 from ethrex_node.rollup.l1.abi import Function
@@ -40,6 +40,7 @@ RECORD: Final = Function("record(uint256,uint64)", "((bytes32,uint64,uint64,uint
 IS_COMMITTER: Final = Function("isCommitter(uint256,address)", "(bool)")
 SET_COMMITTER: Final = Function("setCommitter(uint256,address,bool)")
 
+PROXIED: Final = ("OnChainProposer", "CommonBridge", "VerifierRegistry", "AttestedVerifier")
 NOBODY: Final = "0x" + bytes(20).hex()
 
 
@@ -67,25 +68,29 @@ class Step:
     is_owners: bool = False
 
 
+Contract = Creation | Standing
+
+
 @dataclass(frozen=True, slots=True)
 class Contracts:
     """The contracts of a plan; what has a name of its own is reached through its proxy."""
 
-    implementations: tuple[Creation, ...]
-    proposer: Creation
-    bridge: Creation
-    registry: Creation
-    attested_verifier: Creation
+    implementations: tuple[Creation, ...]  # of the proxies that are made
+    proposer: Contract
+    bridge: Contract
+    registry: Contract
+    attested_verifier: Contract
     adapters: tuple[tuple[str, bytes, Creation], ...]  # kind, verifier behind it
-    timelock: Creation | None
+    timelock: Contract | None
     committees: tuple[tuple[CommitteePlan, Creation], ...]
 
     @property
-    def proxies(self) -> tuple[Creation, ...]:
+    def proxies(self) -> tuple[Contract, ...]:
+        """In the order of `PROXIED`."""
         return (self.proposer, self.bridge, self.registry, self.attested_verifier)
 
     @property
-    def every(self) -> tuple[Creation, ...]:
+    def every(self) -> tuple[Contract, ...]:
         """In the order in which they are made."""
         adapters = tuple(creation for _, _, creation in self.adapters)
         committees = tuple({creation.address: creation for _, creation in self.committees}.values())
@@ -100,7 +105,7 @@ class Contracts:
         return asked
 
     @property
-    def entries(self) -> Mapping[str, Creation]:
+    def entries(self) -> Mapping[str, Contract]:
         """What others call, by the names of a deployment's file."""
         found = {
             "proposer": self.proposer,
@@ -115,15 +120,25 @@ class Contracts:
 
 
 def contracts_of(plan: Plan) -> Contracts:
-    names = ("OnChainProposer", "CommonBridge", "VerifierRegistry", "AttestedVerifier")
-    implementations = tuple(create2.creation(name, plan.salt) for name in names)
-    initializer = INITIALIZE.call(_text(plan.owner))
-    proxies = [create2.proxy(implementation, plan.salt, initializer) for implementation in implementations]
+    implementations: tuple[Creation, ...] = ()
+    proxies: list[Contract] = []
+    timelock: Contract | None = None
+    if plan.contracts is not None:
+        there = plan.contracts
+        addresses = (there.proposer, there.bridge, there.registry, there.attested_verifier)
+        proxies += [Standing(f"{name} proxy", address) for name, address in zip(PROXIED, addresses, strict=True)]
+        timelock = None if there.timelock is None else Standing("Timelock", there.timelock)
+    else:
+        implementations = tuple(create2.creation(name, plan.salt) for name in PROXIED)
+        initializer = INITIALIZE.call(_text(plan.owner))
+        proxies += [create2.proxy(implementation, plan.salt, initializer) for implementation in implementations]
+        timelock = None if plan.timelock is None else _timelock(plan.timelock, plan.salt)
     proposer, bridge, registry, attested_verifier = proxies
-    adapters = tuple(_adapters(plan))
-    timelock = None if plan.timelock is None else _timelock(plan.timelock, plan.salt)
     committees = tuple(_committees(plan, plan.owner if timelock is None else timelock.address))
-    return Contracts(implementations, proposer, bridge, registry, attested_verifier, adapters, timelock, committees)
+    return Contracts(
+        *(implementations, proposer, bridge, registry, attested_verifier),
+        *(tuple(_adapters(plan)), timelock, committees),
+    )
 
 
 def _timelock(asked: TimelockPlan, salt: bytes) -> Creation:
@@ -165,11 +180,11 @@ class Chain:
 def steps(plan: Plan, chains: tuple[Chain, ...]) -> list[Step]:
     """In order: a step may need those before it."""
     made = contracts_of(plan)
-    found = [_create(one) for one in made.every]
+    found = [_create(one) for one in made.every if isinstance(one, Creation)]
     found += _connections(plan, made)
     for chain in chains:
         found += _chain(plan, made, chain)
-    if made.timelock is not None:
+    if made.timelock is not None and plan.timelock is not None and plan.timelock.hand_over:
         found += [_hand_over(one, made.timelock) for one in made.proxies]
     return found
 
@@ -198,7 +213,7 @@ def _connections(plan: Plan, made: Contracts) -> Iterator[Step]:
         yield _when("name the guardian", made.proposer, SET_GUARDIAN.call(guardian), GUARDIAN, guardian)
 
 
-def _when(name: str, of: Creation, data: bytes, asked: Function, wanted: str) -> Step:
+def _when(name: str, of: Contract, data: bytes, asked: Function, wanted: str) -> Step:
     """A step that is done when a view of the contract answers what is wanted."""
 
     async def is_done(view: View) -> bool:
@@ -322,7 +337,7 @@ def _committer(made: Contracts, chain_id: int, committer: bytes) -> Step:
     return Step(f"let {_text(committer)} commit for chain {chain_id}", made.proposer.address, data, is_done)
 
 
-def _hand_over(proxy: Creation, timelock: Creation) -> Step:
+def _hand_over(proxy: Contract, timelock: Contract) -> Step:
     to = _text(timelock.address)
     return _when(f"give the {proxy.name} to the timelock", proxy, TRANSFER_OWNERSHIP.call(to), OWNER, to)
 

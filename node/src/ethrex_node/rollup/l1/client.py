@@ -208,6 +208,12 @@ class L1Client:
         question = f"code of 0x{address.hex()} at block {number}"
         return await self._agree(question, number, "eth_getCode", (_hex(address), hex(number)), _data)
 
+    async def storage(self, address: bytes, slot: bytes, number: int) -> bytes:
+        """The 32 bytes of a slot at block `number`."""
+        question = f"storage of 0x{address.hex()} at block {number}"
+        found = await self._agree(question, number, "eth_getStorageAt", (_hex(address), _hex(slot), hex(number)), _data)
+        return found.rjust(32, b"\0")
+
     # the first that answers
 
     async def simulate(self, sender: bytes, calls: Sequence[tuple[bytes, bytes, int]]) -> list[answers.Simulated]:

@@ -13,6 +13,7 @@ from ...topology.workload import ConfigKey, File, Guests, IdentityToken, Lifetim
 from .naming import DIGEST, Object, Owner, digest, labels, metadata, without_empty
 from .place import API_ACCESS, FILES, POD_NAME, VOLUMES, Cluster, subjects
 
+MAIN: Final = "main"  # the container of the workload's own program
 USER: Final = 65_532
 TOKEN_SECONDS: Final = 3_600  # kubelet renews it at 80 % of that
 FILE_MODE: Final = 0o440  # the group is the pod's
@@ -47,7 +48,7 @@ def template(workload: Workload, owner: Owner, cluster: Cluster) -> Object:
 
 def _spec(workload: Workload, cluster: Cluster) -> Object:
     placement = workload.placement
-    main = _container("main", workload.arguments, workload, cluster)
+    main = _container(MAIN, workload.arguments, workload, cluster)
     if workload.probes is not None:
         main |= _probes(workload.probes)
     main |= without_empty({"resources": _resources(workload)})

@@ -9,6 +9,11 @@ from .place import Cluster
 
 TASK_RETRIES = 1_000_000  # the operator, not the Job, decides when it is given up
 WORKER_RETRIES = 6
+SETTLED = 3  # what a task ends with that would come to the same however often it ran
+GIVES_UP = {
+    "action": "FailJob",
+    "onExitCodes": {"containerName": pods.MAIN, "operator": "In", "values": [SETTLED]},
+}
 
 
 def stateful_set(workload: Workload, owner: Owner, cluster: Cluster) -> Object:
@@ -39,6 +44,7 @@ def job(workload: Workload, owner: Owner, cluster: Cluster) -> Object:
         "spec": {
             "backoffLimit": TASK_RETRIES if is_task else WORKER_RETRIES,
             "podReplacementPolicy": "Failed",
+            **({"podFailurePolicy": {"rules": [GIVES_UP]}} if is_task else {}),
             "template": template,
         },
     }
