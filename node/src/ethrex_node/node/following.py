@@ -18,6 +18,9 @@ import aiohttp
 from ..config import settings
 from ..rollup import follower, methods
 from ..rollup.deploy import Deployment
+from ..rollup.epochs import announcing, heads
+from ..rollup.epochs.seen import Seen
+from ..rollup.epochs.sequencers import Sequencers
 from ..rollup.follower import confirmations
 from ..rollup.follower import follower as following
 from ..rollup.follower import methods as answers
@@ -64,6 +67,7 @@ class FollowerNode:
         self._session = aiohttp.ClientSession()
         self.feed = follower.Feed(Endpoint(sequencer_url, self._session, SEQUENCER_SECONDS))
         own = methods.Rollup(self._store, opened.native.reader(), deployed, opened.genesis.config["rollup"])
+        own.heads = announcing.Relay(self._store, opened.native.canonical_hash)
         groups = [(answers.OWN, own), (answers.FORWARDED, self.feed)]
         self.node = Node(wanted, opened, watch, groups, forward=self.feed.send)
 
@@ -88,7 +92,13 @@ class FollowerNode:
             confirmations.Settings(tag=self._asked.l1_tag, every_seconds=self._asked.l1_interval),
         )
         wanted = following.Settings(every_seconds=self._asked.interval, most_lag_seconds=self._asked.max_lag)
-        self.follower = follower.Follower(self.node.chain, self.feed, l1, wanted)
+        seen = Seen(
+            self._store,
+            Sequencers(client, self.deployed.addresses),
+            heads.domain(self.deployed.l1_chain_id, self.deployed.proposer),
+            self.deployed.chain_id,
+        )
+        self.follower = follower.Follower(self.node.chain, self.feed, l1, seen, wanted)
         self._expose(client, self.follower)
         for name, run in {"L1": l1.run, "blocks": self.follower.run}.items():
             self._tasks.append(asyncio.create_task(self._supervised(name, run)))

@@ -21,6 +21,7 @@ from ..rollup.committee.committee import Committee
 from ..rollup.coordinator import Coordinator, service, verifiers
 from ..rollup.coordinator import Settings as QueueSettings
 from ..rollup.deploy import Deployment, steps
+from ..rollup.epochs import announcing, heads, term
 from ..rollup.l1 import answers, fees, signers
 from ..rollup.l1.client import L1Client
 from ..rollup.l1.client import Settings as L1Settings
@@ -32,6 +33,7 @@ from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, watcher
 from ..rollup.store import Store
 from ..rollup.store import batches as stored
+from ..rollup.store.schema import Term
 from ..rpc import logs, params
 from . import admission, data_committee
 from .assembly import Node, Opened
@@ -75,6 +77,7 @@ class Roles:
     coordinator: Coordinator
     admission: admission.Admission
     door: service.Service
+    announcer: announcing.Announcer
     sequencer: Sequencer
     watcher: watcher.Watcher
     batches: batches.Batches
@@ -122,7 +125,8 @@ async def open_roles(ground: Ground) -> Roles:
             lasting.push_async_callback(keepers.close)
         prices = Prices(has_blobs=keepers is None)
         prices.note(await client.market(), time.monotonic())
-        return _together(ground, client, prices, commits, settles, pays, keepers, lasting.pop_all())
+        begun = await term.begin(ground.store)
+        return _together(ground, client, prices, commits, settles, pays, keepers, begun, lasting.pop_all())
 
 
 def _together(
@@ -133,6 +137,7 @@ def _together(
     settles: signers.Signer,
     pays: sponsor.Sponsor | None,
     keepers: Committee | None,
+    begun: Term,
     lasting: AsyncExitStack,
 ) -> Roles:
     asked, deployed, store, node = ground.asked, ground.deployed, ground.store, ground.node
@@ -166,6 +171,9 @@ def _together(
         coordinator=coordinator,
         admission=known,
         door=service.Service(coordinator, known.authenticate, door),
+        announcer=announcing.Announcer(
+            commits, heads.domain(deployed.l1_chain_id, deployed.proposer), deployed.chain_id, begun.epoch
+        ),
         sequencer=Sequencer(node.chain, node.builder, store, prices, blocks),
         watcher=watcher.Watcher(store, client, addresses, queue),
         batches=made,
@@ -225,9 +233,9 @@ async def _check_committer(ground: Ground, client: L1Client, commits: signers.Si
     """Raises `CannotSequence`."""
     deployed = ground.deployed
     head = await client.head()
-    data = steps.IS_COMMITTER.call(deployed.chain_id, f"0x{commits.address.hex()}")
+    data = contracts.IS_COMMITTER.call(deployed.chain_id, f"0x{commits.address.hex()}")
     answer = await client.call(deployed.proposer, data, head.number)
-    if steps.IS_COMMITTER.result(answer) != (True,):
+    if contracts.IS_COMMITTER.result(answer) != (True,):
         raise CannotSequence(
             f"0x{commits.address.hex()} may not commit for chain {deployed.chain_id}: --committer.key is "
             "another account's, or it was not registered"

@@ -93,6 +93,7 @@ class SequencerNode:
             self._store.close()
             raise
         self.roles, self._rollup.client, self._sponsoring.sponsor = roles, roles.client, roles.sponsor
+        self._rollup.heads = roles.announcer
         sealing = roles.sequencer
         self._pending = PendingBlocks(self.node.chain, self.node.pool, sealing.pending, sealing.pending_facts)
         roles.sequencer.pressure = lambda: self._pressure(roles)

@@ -16,7 +16,10 @@ import orjson
 from ethrex_node import _native
 from ethrex_node.rollup import progress
 from ethrex_node.rollup.deploy import Deployment
+from ethrex_node.rollup.epochs import heads
+from ethrex_node.rollup.epochs.announcing import Heads
 from ethrex_node.rollup.l1 import errors as l1_errors
+from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import record
 from ethrex_node.rollup.progress import BatchProgress
@@ -44,13 +47,14 @@ class L1Unavailable(errors.RpcError):
 
 @dataclass
 class Rollup:
-    """What the methods work on. `client` comes once L1 has answered."""
+    """What the methods work on. `client` and `heads` come once L1 has answered."""
 
     store: Store
     reader: _native.Reader
     deployed: Deployment
     rules: Mapping[str, Any]
     client: L1Client | None = None
+    heads: Heads | None = None
 
     def find(self, purpose: str) -> OutboxEntry | None:
         """The newest action on L1 for a purpose."""
@@ -152,10 +156,25 @@ def get_contracts(rollup: Rollup) -> dict[str, Any]:
     return answer
 
 
-@METHODS.method("ethrex_getBlocks")
+@METHODS.method("ethrex_getBlocks", raises=(L1Unavailable,))
 async def get_blocks(rollup: Rollup, first: Quantity, most: Quantity | None = None) -> dict[str, Any]:
-    """Blocks as RLP from a number on, as many as an answer may hold, and the newest one's number: what followers take."""
-    return await asyncio.to_thread(_blocks, rollup, first, BLOCKS_MOST if most is None else min(most, BLOCKS_MOST))
+    """
+    Blocks as RLP from a number on, as many as an answer may hold, and the newest one's number: what followers take. `signed`
+    is the sequencer's word on the last of them (a follower's: on one of them, or null), `newest` that on its newest block.
+    """
+    if rollup.heads is None:
+        raise L1Unavailable("L1 has not answered yet: nobody can say who seals")
+    found = await asyncio.to_thread(_blocks, rollup, first, BLOCKS_MOST if most is None else min(most, BLOCKS_MOST))
+    try:
+        signed, newest = await rollup.heads.covering(first, found.last, found.latest)
+    except signers.SignerError as error:
+        raise L1Unavailable(f"blocks cannot be signed now: {error}") from error
+    return {
+        "latest": hex(found.latest[0]),
+        "blocks": found.raw,
+        "signed": None if signed is None else heads.as_json(signed),
+        "newest": None if newest is None else heads.as_json(newest),
+    }
 
 
 @METHODS.method("ethrex_getBaseFeeVaultAddress")
@@ -195,8 +214,18 @@ def get_l1_blob_base_fee(rollup: Rollup, block: Any = "latest") -> str:
     return hex(_prices(rollup, block)[1])
 
 
-def _blocks(rollup: Rollup, first: int, most: int) -> dict[str, Any]:
-    latest = int(rollup.ask("eth_blockNumber"), 16)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Blocks in a row, and number and hash of the last one (of the one before the first where there is none) and of the newest."""
+
+    raw: list[str]
+    last: tuple[int, bytes]
+    latest: tuple[int, bytes]
+
+
+def _blocks(rollup: Rollup, first: int, most: int) -> _Run:
+    newest = rollup.block("latest")
+    latest = int(newest["number"], 16)
     found: list[str] = []
     size = 0
     for number in range(first, min(first + most, latest + 1)):
@@ -205,7 +234,13 @@ def _blocks(rollup: Rollup, first: int, most: int) -> dict[str, Any]:
         size += len(raw) // 2
         if size > BLOCKS_MOST_BYTES:
             break
-    return {"latest": hex(latest), "blocks": found}
+    last = (first - 1, b"") if not found else (first + len(found) - 1, _hash_of(found[-1]))
+    return _Run(found, last, (latest, bytes.fromhex(newest["hash"][2:])))
+
+
+def _hash_of(raw: str) -> bytes:
+    header = _native.rlp_decode(bytes.fromhex(raw[2:]))[0]
+    return _native.keccak256(_native.rlp_encode(header))
 
 
 def _rule(rollup: Rollup, name: str, block: Any) -> str | None:

@@ -23,8 +23,12 @@ def hash_of(raw: bytes) -> bytes:
     return _native.keccak256(_native.rlp_encode(_native.rlp_decode(raw)[0]))
 
 
-def answer(*raw: bytes, latest: Any = "0x9") -> dict[str, Any]:
-    return {"latest": latest, "blocks": ["0x" + one.hex() for one in raw]}
+def answer(*raw: bytes, latest: Any = "0x9", **more: Any) -> dict[str, Any]:
+    return {"latest": latest, "blocks": ["0x" + one.hex() for one in raw], "signed": None, "newest": None} | more
+
+
+def head(number: int, block_hash: bytes, epoch: str = "0x1") -> dict[str, str]:
+    return {"number": hex(number), "hash": "0x" + block_hash.hex(), "epoch": epoch, "signature": "0x" + "11" * 65}
 
 
 def test_a_run_of_blocks() -> None:
@@ -42,6 +46,18 @@ def test_a_run_of_blocks() -> None:
     assert read.blocks[0].timestamp == 6
 
 
+def test_a_signature_covers_the_blocks_up_to_its_own() -> None:
+    first = block(5)
+    second = block(6, hash_of(first))
+
+    signed = feed.read(answer(first, second, signed=head(5, hash_of(first)), newest=head(9, bytes(32), "0x3")), 5)
+
+    assert [one.number for one in signed.covered] == [5]
+    assert signed.newest is not None
+    assert (signed.newest.number, signed.newest.epoch) == (9, 3)
+    assert feed.read(answer(first, second), 5).covered == ()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -53,6 +69,13 @@ def test_a_run_of_blocks() -> None:
         (answer(b"\xc0"), "holds no blocks"),
         (answer(b"\xc1\xc0"), "holds no blocks"),
         (answer(b"\x83abc"), "holds no blocks"),
+        ({"latest": "0x9", "blocks": []}, "holds no blocks"),
+        (answer(newest=7), "no signed head"),
+        (answer(newest=head(9, bytes(31))), "can be"),
+        (answer(newest=head(9, bytes(32), "0x0")), "can be"),
+        (answer(newest=head(9, bytes(32)) | {"signature": 3}), "expected"),
+        (answer(block(5), signed=head(5, bytes(32))), "signs a block 5 that it does not give"),
+        (answer(block(5), signed=head(6, hash_of(block(5)))), "signs a block 6 that it does not give"),
         (answer(block(4)), "gives block 4 where 5 was asked for"),
         (answer(block(5), block(5)), "gives block 5 where 6 was asked for"),
         (answer(block(5), block(6, b"\x01" * 32)), "does not follow"),

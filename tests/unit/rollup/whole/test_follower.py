@@ -13,6 +13,9 @@ import pytest
 
 from ethrex_node import _native
 from ethrex_node.dev import accounts
+from ethrex_node.rollup.epochs import heads
+from ethrex_node.rollup.follower import feed
+from ethrex_node.rollup.store.schema import SignedHead
 from unit.rollup.l1_proxy import proxies
 from unit.rollup.whole import roles
 from unit.rollup.whole.roles import LIMIT_SECONDS, ask, patiently, text
@@ -28,6 +31,7 @@ PLAN: Final = {
 }
 RECIPIENT: Final = "0x" + "ab" * 20
 EXTRA_DATA: Final = 12  # place in a header
+DEPLOYED: Final[list[dict[str, Any]]] = []
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +41,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chain(folder: Path) -> Iterator[roles.Chain]:
-    """A batch has a block or two: what L1 confirms is never far away."""
+    """A batch has a block, and L1 keeps up with them on a slow machine too: what it confirms is never far away."""
     with roles.l1(folder) as (l1_url, _):
         roles.deploy(folder, l1_url, [PLAN])
-        flags = ("--committer.commit-time", "0.3", "--committer.idle-time", "0.3", "--block-producer.block-time", "0.4")
+        flags = ("--committer.commit-time", "0.5", "--committer.idle-time", "0.5", "--block-producer.block-time", "2")
         with roles.chain(folder, l1_url, CHAIN_ID, KEYS, *flags) as running:
+            DEPLOYED[:] = [running.deployment]
             yield running
 
 
@@ -153,6 +158,23 @@ def changed(raw: str, field: int, value: bytes) -> str:
     return "0x" + _native.rlp_encode([header, *body]).hex()
 
 
+def head_of(raw: str, epoch: int = 1, key: bytes = COMMITTER.key) -> dict[str, str]:
+    """What the holder of a key says of a block."""
+    header = _native.rlp_decode(bytes.fromhex(raw[2:]))[0]
+    number, block_hash = int.from_bytes(header[feed.NUMBER], "big"), _native.keccak256(_native.rlp_encode(header))
+    deployed = DEPLOYED[0]
+    where = heads.domain(int(deployed["l1ChainId"]), bytes.fromhex(deployed["proposer"][2:]))
+    signed = _native.keccak256(heads.preimage(where, CHAIN_ID, epoch, number, block_hash))
+    signature = _native.sign_hash(key, signed)
+    return heads.as_json(SignedHead(number, block_hash, epoch, signature[:64] + bytes([27 + signature[64]])))
+
+
+def signed_again(result: dict[str, Any], blocks: list[str], **how: Any) -> dict[str, Any]:
+    """An answer with other blocks, signed by the sequencer: it is the sequencer that lies."""
+    ends = head_of(blocks[-1], **how)
+    return result | {"blocks": blocks, "signed": ends, "newest": ends}
+
+
 async def test_a_block_that_does_not_come_to_its_root_is_not_taken(folder: Path, chain: roles.Chain) -> None:
     async with proxies(chain.url, 1) as (proxy,):
         await asyncio.to_thread(_wrong_root, folder, chain, proxy)
@@ -166,7 +188,7 @@ def _wrong_root(folder: Path, chain: roles.Chain, proxy: Any) -> None:
         def lie(method: str, params: list[Any], result: Any) -> Any:
             if method != "ethrex_getBlocks" or not result["blocks"]:
                 return result
-            return result | {"blocks": [changed(result["blocks"][0], state_root, b"\x66" * 32)]}
+            return signed_again(result, [changed(result["blocks"][0], state_root, b"\x66" * 32)])
 
         proxy.change = lie
         until(lambda: "is invalid" in follower.reasons().get("sequencer", ""), follower.part)
@@ -197,9 +219,10 @@ def _another_block(folder: Path, chain: roles.Chain, proxy: Any) -> None:
             lied[first] = changed_fees(result["blocks"][0])
         (at,) = lied
         if first > at:
-            return {"latest": hex(at), "blocks": []}
+            return {"latest": hex(at), "blocks": [], "signed": None, "newest": result["newest"]}
         blocks = result["blocks"][: at - first + 1]
-        return {"latest": hex(at), "blocks": [*blocks[:-1], lied[at]] if first + len(blocks) > at else blocks}
+        blocks = [*blocks[:-1], lied[at]] if first + len(blocks) > at else blocks
+        return signed_again(result, blocks) | {"latest": hex(at)}
 
     with roles.follower(folder, chain, sequencer_url=proxy.url) as follower:
         until(lambda: not follower.reasons() and height(follower.url, "safe"), follower.part)
@@ -240,7 +263,7 @@ def _taken_back(folder: Path, chain: roles.Chain, proxy: Any) -> None:
         if method != "ethrex_getBlocks" or len(result["blocks"]) != 1 or lied:
             return result  # of blocks that are behind the newest L1 may have the batch already
         lied.append(int(params[0], 16))
-        return {"latest": params[0], "blocks": [changed_fees(result["blocks"][0])]}
+        return signed_again(result, [changed_fees(result["blocks"][0])]) | {"latest": params[0]}
 
     with roles.follower(folder, chain, "--follow.tag", "finalized", sequencer_url=proxy.url) as follower:
         until(lambda: not follower.reasons(), follower.part)
@@ -250,3 +273,52 @@ def _taken_back(folder: Path, chain: roles.Chain, proxy: Any) -> None:
         assert "the sequencer took blocks back" in follower.part.log.read_text()
         assert block(follower.url, hex(lied[0])) == block(chain.url, hex(lied[0]))
         until(lambda: not follower.reasons(), follower.part)
+
+
+async def test_what_no_sequencer_of_the_newest_epoch_has_signed_is_not_taken(folder: Path, chain: roles.Chain) -> None:
+    async with proxies(chain.url, 1) as (proxy,):
+        await asyncio.to_thread(_not_signed, folder, chain, proxy)
+
+
+def _not_signed(folder: Path, chain: roles.Chain, proxy: Any) -> None:
+    how: dict[str, Any] = {"key": USER.key}
+
+    def sign(method: str, params: list[Any], result: Any) -> Any:
+        if method != "ethrex_getBlocks" or not result["blocks"]:
+            return result
+        return signed_again(result, result["blocks"], **how)
+
+    proxy.change = sign
+    with roles.follower(folder, chain, sequencer_url=proxy.url) as follower:
+        until(lambda: "may not commit for the chain" in follower.reasons().get("sequencer", ""), follower.part)
+        assert height(follower.url) == 0
+
+        # An epoch that was heard is remembered: after a restart the one before it is not listened to either.
+        how = {"epoch": 2}
+        until(lambda: not follower.reasons(), follower.part)
+        proxy.change = None
+        until(lambda: "epoch 2 has begun" in follower.reasons().get("sequencer", ""), follower.part)
+        follower.part.kill()
+        follower.part.start()
+        until(lambda: "epoch 2 has begun" in follower.reasons().get("sequencer", ""), follower.part)
+        stopped = height(follower.url)
+        until(lambda: height(chain.url) > stopped + 2, follower.part)
+        assert height(follower.url) == stopped
+        same_chain(chain, follower, "latest")
+
+        proxy.change = sign
+        until(lambda: not follower.reasons(), follower.part)
+
+
+def test_a_follower_of_a_follower_has_the_sequencers_word(folder: Path, chain: roles.Chain) -> None:
+    with (
+        roles.follower(folder, chain) as first,
+        roles.follower(folder, chain, sequencer_url=first.url) as second,
+    ):
+        until(lambda: not second.reasons() and height(second.url) > 0, second.part)
+        until(lambda: height(second.url, "safe") > 0, second.part)
+
+        same_chain(chain, second, "latest")
+        newest = ask(second.url, "ethrex_getBlocks", "0x1")
+        assert newest["newest"]["epoch"] == "0x1"
+        assert newest["signed"] is not None

@@ -37,7 +37,6 @@ REGISTER_SIGNER: Final = Function("registerSigner(uint256,uint32,uint8,address,u
 IS_SIGNER: Final = Function("isSigner(uint256,uint32,uint8,address)", "(bool)")
 REGISTER_CHAIN: Final = Function(f"registerChain({contracts.PARAMETERS},bytes32)")
 RECORD: Final = Function("record(uint256,uint64)", "((bytes32,uint64,uint64,uint64,uint32,uint32))")
-IS_COMMITTER: Final = Function("isCommitter(uint256,address)", "(bool)")
 SET_COMMITTER: Final = Function("setCommitter(uint256,address,bool)")
 
 PROXIED: Final = ("OnChainProposer", "CommonBridge", "VerifierRegistry", "AttestedVerifier")
@@ -331,7 +330,7 @@ def _committer(made: Contracts, chain_id: int, committer: bytes) -> Step:
     which = (chain_id, _text(committer))
 
     async def is_done(view: View) -> bool:
-        return await view.read(made.proposer.address, IS_COMMITTER, *which) == (True,)
+        return await view.read(made.proposer.address, contracts.IS_COMMITTER, *which) == (True,)
 
     data = SET_COMMITTER.call(*which, True)
     return Step(f"let {_text(committer)} commit for chain {chain_id}", made.proposer.address, data, is_done)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ethrex_node import _native
+from ethrex_node.rollup.epochs import heads
 from ethrex_node.rollup.l1 import errors as rpc_faults
 from ethrex_node.rollup.l1.endpoint import Endpoint
+from ethrex_node.rollup.store.schema import SignedHead
 from ethrex_node.rpc import errors
 
 AT_ONCE: Final = 32  # transactions on their way to the sequencer
@@ -54,10 +56,22 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """A run of blocks without a gap, and the number of the sequencer's newest."""
+    """
+    A run of blocks without a gap, and the number of the sequencer's newest. `signed` is a head in the run, `newest` the
+    newest that was signed; None where a follower gives blocks and has none.
+    """
 
     latest: int
     blocks: tuple[Block, ...]
+    signed: SignedHead | None
+    newest: SignedHead | None
+
+    @property
+    def covered(self) -> tuple[Block, ...]:
+        """Those that the signature stands for."""
+        if self.signed is None:
+            return ()
+        return tuple(one for one in self.blocks if one.number <= self.signed.number)
 
 
 class Feed:
@@ -109,7 +123,10 @@ def read(answer: Any, first: int) -> Blocks:
     try:
         latest = int(answer["latest"], 16)
         blocks = tuple(_block(bytes.fromhex(one.removeprefix("0x"))) for one in answer["blocks"])
-    except (TypeError, KeyError, ValueError, AttributeError, IndexError) as error:
+        signed, newest = (
+            None if answer[name] is None else heads.of_json(answer[name]) for name in ("signed", "newest")
+        )
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError, heads.BadHead) as error:
         raise BadFeed(f"the sequencer's answer holds no blocks: {error}") from error
     for number, one in enumerate(blocks, first):
         if one.number != number:
@@ -117,7 +134,9 @@ def read(answer: Any, first: int) -> Blocks:
     for before, one in itertools.pairwise(blocks):
         if one.parent_hash != before.hash:
             raise BadFeed(f"the sequencer's block {one.number} does not follow its block {before.number}")
-    return Blocks(latest, blocks)
+    if signed is not None and (signed.number, signed.hash) not in {(one.number, one.hash) for one in blocks}:
+        raise BadFeed(f"the sequencer signs a block {signed.number} that it does not give")
+    return Blocks(latest, blocks, signed, newest)
 
 
 def _block(raw: bytes) -> Block:

@@ -1,7 +1,8 @@
 """
 Follow the sequencer, block by block, and believe it nothing.
 
-Each block is executed here; one that breaks a rule is not taken. The head runs ahead of L1 on the sequencer's word, as
+Each block is executed here; one that breaks a rule is not taken, nor one that no sequencer of the newest epoch has signed
+for (``rollup.epochs``). The head runs ahead of L1 on the sequencer's word, as
 every reader of it does. Where L1 has a batch, the block at its end has to be L1's: before the blocks of such a batch are
 taken, the sequencer's block there is compared; when L1 gets a batch of blocks that are here already, ours is. Where they
 differ the follower goes back to what L1 confirmed, says so, and takes nothing more until the sequencer's blocks are L1's
@@ -21,10 +22,12 @@ from prometheus_client.core import Metric
 
 from ethrex_node.chain import BlockRejected, Chain
 from ethrex_node.observe import metrics
+from ethrex_node.rollup.epochs.seen import NotBelieved, Seen
 from ethrex_node.rollup.follower import verdict
 from ethrex_node.rollup.follower.confirmations import Confirmations
-from ethrex_node.rollup.follower.feed import Away, BadFeed, Block, Feed
+from ethrex_node.rollup.follower.feed import Away, BadFeed, Block, Blocks, Feed
 from ethrex_node.rollup.follower.verdict import Mark
+from ethrex_node.rollup.l1.errors import L1Error
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Follower:
         chain: Chain,
         feed: Feed,
         l1: Confirmations,
+        seen: Seen,
         settings: Settings,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,6 +66,7 @@ class Follower:
         self._chain = chain
         self._feed = feed
         self._l1 = l1
+        self._seen = seen
         self._settings = settings
         self._now = now
         self._caught_up_at: float | None = None
@@ -80,7 +85,7 @@ class Follower:
         """Gives how long to wait for the next."""
         try:
             taken = await self.step()
-        except (Lie, BadFeed) as error:
+        except (Lie, BadFeed, NotBelieved) as error:
             self._raise_alarm(str(error))
             return ALARM_SECONDS
         except Away as error:
@@ -94,22 +99,39 @@ class Follower:
         return 0.0 if taken else self._settings.every_seconds
 
     async def step(self) -> int:
-        """Compare with L1, take what the sequencer has; gives the number of blocks. Raises `Lie`, `FeedError`."""
+        """
+        Compare with L1, take what the sequencer has; gives the number of blocks. Raises `Lie`, `FeedError`, `NotBelieved`.
+        """
         await self._compare()
         head = self._chain.head
         await self._check_next_batch(head.number)
-        came = await self._feed.blocks(head.number + 1)
+        came = await self._believed(head.number + 1)
         self.latest = came.latest
         if came.latest < head.number:
             return 0  # it began again from less: it comes back to here, or another chain of it shows at the next block
         if came.blocks and came.blocks[0].parent_hash != head.hash:
             await self._rejoin(head.number)
             return 1
-        await self._take(came.blocks)
+        if came.blocks and not came.covered:
+            raise Away(
+                f"{self._feed.name} gives blocks from {head.number + 1} on and nobody's signature on one of them"
+            )
+        await self._take(came.covered)
         if self._chain.head.number >= came.latest:
             self._caught_up_at = self._now()
         self._all_well()
-        return len(came.blocks)
+        return len(came.covered)
+
+    async def _believed(self, first: int, most: int | None = None) -> Blocks:
+        """Blocks from somebody who may be listened to. Raises `FeedError`, `NotBelieved`."""
+        came = await self._feed.blocks(first, most)
+        if came.newest is None:
+            raise Away(f"{self._feed.name} has no signed block yet")
+        try:
+            await self._seen.admit(came.newest, () if came.signed is None else (came.signed,))
+        except L1Error as error:
+            raise Away(f"L1 does not say who may seal: {error}") from error
+        return came
 
     async def _compare(self) -> None:
         """Our blocks against L1's batches; name the heads."""
@@ -127,7 +149,7 @@ class Follower:
         batch = self._l1.after(head)
         if batch is None:
             return
-        came = await self._feed.blocks(batch.block, 1)
+        came = await self._believed(batch.block, 1)
         if came.blocks and came.blocks[0].hash != batch.hash:
             await self._go_back(self._l1.agreement(head, self._chain.native.canonical_hash).good)
             raise Lie(_differs(batch, came.blocks[0].hash))
@@ -153,7 +175,7 @@ class Follower:
         floor = 0 if found.good is None else found.good.block
         for number in range(head, floor - 1, -1):
             ours = self._chain.native.canonical_hash(number)
-            theirs = (await self._feed.blocks(number, 1)).blocks
+            theirs = (await self._believed(number, 1)).blocks
             if ours is not None and theirs and theirs[0].hash == ours:
                 log.warning("the sequencer took blocks back", extra={"from_block": head, "to_block": number})
                 self.rewinds += 1
@@ -202,6 +224,10 @@ class Follower:
         yield metrics.counter("follower_blocks", "Blocks of the sequencer that were executed here", self.taken)
         yield metrics.counter(
             "follower_alarms", "Times that the sequencer's blocks were invalid or not L1's", self.alarms
+        )
+        newest = self._seen.newest()
+        yield metrics.gauge(
+            "follower_epoch", "Highest epoch of a sequencer that was heard", 0 if newest is None else newest.epoch
         )
         yield metrics.counter("follower_rewinds", "Times that blocks were taken back", self.rewinds)
         yield metrics.gauge("follower_alarm", "1 while the sequencer is not followed", float(self.alarm is not None))

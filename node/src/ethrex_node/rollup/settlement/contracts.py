@@ -47,6 +47,7 @@ COMMIT: Final = Function(f"commitBatch({BATCH},{OPENING}[],bytes)")
 VERIFY: Final = Function(f"verifyBatches(uint256,{BATCH}[],{PROOF}[][])")
 STATUS: Final = Function("chainStatus(uint256)", "((uint64,uint64,uint64,bool,uint8,address,address,bytes32))")
 RECORD: Final = Function("record(uint256,uint64)", "((bytes32,uint64,uint64,uint64,uint32,uint32))")
+IS_COMMITTER: Final = Function("isCommitter(uint256,address)", "(bool)")
 QUEUE_LENGTH: Final = Function("queueLength(uint256)", "(uint64)")
 
 PRIVILEGED_TX_SENT: Final = Event(

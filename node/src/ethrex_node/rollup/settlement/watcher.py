@@ -22,12 +22,11 @@ from ethrex_node.rollup.l1 import answers, errors
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.settlement import contracts
 from ethrex_node.rollup.store import Store, Txn, schema
-from ethrex_node.rollup.store.environment import key
+from ethrex_node.rollup.store.environment import ONLY_ROW, key
 from ethrex_node.rollup.store.schema import QueueItem, Watched
 
 log = logging.getLogger(__name__)
 
-ONLY_ROW: Final = b"-"
 BLOCKS_AT_ONCE: Final = 5_000
 
 

@@ -29,6 +29,7 @@ SCHEMA_VERSION: Final = 1
 MAP_BYTES: Final = 1 << 40  # address space, not disk
 TABLES_MOST: Final = 64
 SCHEMA_KEY: Final = b"schema"
+ONLY_ROW: Final = b"-"  # key of a table that has one row
 LOCK_NAME: Final = "LOCK"
 DATA_NAME: Final = "data.mdb"
 OURS: Final = frozenset({LOCK_NAME, DATA_NAME, "lock.mdb", "lost+found"})

@@ -337,6 +337,31 @@ class Confirmed:
 
 CONFIRMED: Final = Table("confirmed", Confirmed)  # batch
 
+
+# Who seals, and what was signed about it
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead:
+    """A sequencer's word that this block is in its chain (`rollup.epochs.heads`)."""
+
+    number: int
+    hash: bytes
+    epoch: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """In which epoch this data folder's sequencer seals."""
+
+    epoch: int
+
+
+FEED: Final = Table("feed", SignedHead)  # number: what a follower was given, to pass it on
+NEWEST_HEAD: Final = Table("newest_head", SignedHead)  # one row: of the highest epoch that was seen
+TERM: Final = Table("term", Term)  # one row
+
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
@@ -344,4 +369,5 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
     *(SPONSORED, SPONSOR_USED, SPONSOR_REPLACED),
     CONFIRMED,
+    *(FEED, NEWEST_HEAD, TERM),
 )
