@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +46,8 @@ RULES: Final[dict[str, Any]] = {
 }
 
 
-def rollup_genesis(**config: Any) -> bytes:
+def rollup_genesis(more: Mapping[str, Any] | None = None, **config: Any) -> bytes:
+    """`more`: accounts, by address in hex."""
     forks = {f"{name}Block": 0 for name in FORKS}
     times = {"shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0, "terminalTotalDifficulty": 0}
     alloc = {
@@ -53,7 +55,7 @@ def rollup_genesis(**config: Any) -> bytes:
         HISTORY.hex(): {"balance": "0x0", "nonce": "0x1", "code": HISTORY_CODE},
         COUNTER.hex(): {"balance": "0x0", "nonce": "0x1", "code": COUNTER_CODE},
         MESSENGER.hex(): {"balance": "0x0", "nonce": "0x1", "code": MESSENGER_CODE},
-    }
+    } | dict(more or {})
     given = {
         "gasLimit": hex(RULES["gasLimit"]),
         "difficulty": "0x0",
@@ -78,13 +80,13 @@ class Rollup:
     blocks: list[_native.Built] = field(default_factory=list)
 
     @classmethod
-    def open(cls, folder: Path) -> Rollup:
-        given = rollup_genesis()
-        chain = _native.Chain(folder / "chain", given, durable=False, map_size=1 << 28)
+    def open(cls, folder: Path, accounts: Mapping[str, Any] | None = None) -> Rollup:
+        given = rollup_genesis(accounts)
+        chain = _native.Chain(folder / "chain", given, durable=False, map_size=1 << 30)
         previous = _native.genesis_batch(given, l1_chain_id=1, proposer=b"\x05" * 20, salt=bytes(32))
         return cls(chain, given, previous=previous)
 
-    def item(self, to: bytes, value: int = 0, sender: bytes = BRIDGE, data: bytes = b"") -> bytes:
+    def item(self, to: bytes, value: int = 0, sender: bytes = BRIDGE, data: bytes = b"", gas: int = 200_000) -> bytes:
         """The next item of the queue."""
         raw = _native.privileged_transaction(
             chain_id=CHAIN_ID,
@@ -92,7 +94,7 @@ class Rollup:
             sender=sender,
             to=to,
             value=value.to_bytes(32, "big"),
-            gas_limit=200_000,
+            gas_limit=gas,
             data=data,
         )
         self.queue += 1

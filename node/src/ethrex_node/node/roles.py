@@ -30,7 +30,7 @@ from ..rollup.outbox import Settings as OutboxSettings
 from ..rollup.sequencer import Limits, Sequencer
 from ..rollup.sequencer import Settings as BlockSettings
 from ..rollup.settings import RollupSettings
-from ..rollup.settlement import batches, committer, contracts, settler, watcher
+from ..rollup.settlement import batches, committer, contracts, settler, versions, watcher
 from ..rollup.store import Store
 from ..rollup.store import batches as stored
 from ..rollup.store.schema import Term
@@ -39,6 +39,9 @@ from . import admission, data_committee
 from .assembly import Node, Opened
 
 PRICES_SECONDS: Final = 600.0
+EXPIRY_MARGIN_SECONDS: Final = (
+    600.0  # what a version has left at least, besides what its batch may wait, where one begins
+)
 HASH_BYTES: Final = 32
 
 
@@ -81,6 +84,7 @@ class Roles:
     sequencer: Sequencer
     watcher: watcher.Watcher
     batches: batches.Batches
+    versions: versions.Versions
     outboxes: tuple[Outbox, ...]
     committee: Committee | None
     committer: committer.Committer
@@ -118,6 +122,7 @@ async def open_roles(ground: Ground) -> Roles:
         pays = await _sponsor(ground, client.chain_id, session)
         status = await _check_l1(ground, client)
         await _check_committer(ground, client, commits)
+        known = await _versions(ground, client)
         keepers = await data_committee.opened(
             asked, ground.deployed.chain_id, status.data_availability, client, session
         )
@@ -126,12 +131,13 @@ async def open_roles(ground: Ground) -> Roles:
         prices = Prices(has_blobs=keepers is None)
         prices.note(await client.market(), time.monotonic())
         begun = await term.begin(ground.store)
-        return _together(ground, client, prices, commits, settles, pays, keepers, begun, lasting.pop_all())
+        return _together(ground, client, known, prices, commits, settles, pays, keepers, begun, lasting.pop_all())
 
 
 def _together(
     ground: Ground,
     client: L1Client,
+    program: versions.Versions,
     prices: Prices,
     commits: signers.Signer,
     settles: signers.Signer,
@@ -150,11 +156,12 @@ def _together(
         deployed.statement(ground.opened.genesis),
         batches.Settings(
             program_version=deployed.program_version,
-            kinds=asked.proof_kinds,
+            kinds=kinds_of(asked, deployed),
             prove_within_seconds=asked.prove_within,
             pointer=None if keepers is None else kept.POINTER,
         ),
     )
+    made.version_of = program.of_batch
     outbox = Outbox(store, client, commits, _outbox_settings(asked), now_ms)
     other = outbox
     if settles.address != commits.address:
@@ -163,7 +170,7 @@ def _together(
     door = service.Settings(host=asked.coordinator_addr, port=asked.coordinator_port)
     blocks = BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
     queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)
-    settling = settler.Settings(kinds=asked.proof_kinds, most_batches=asked.settle_batches)
+    settling = settler.Settings(kinds=kinds_of(asked, deployed), most_batches=asked.settle_batches)
     return Roles(
         client=client,
         store=store,
@@ -177,6 +184,7 @@ def _together(
         sequencer=Sequencer(node.chain, node.builder, store, prices, blocks),
         watcher=watcher.Watcher(store, client, addresses, queue),
         batches=made,
+        versions=program,
         outboxes=(outbox,) if other is outbox else (outbox, other),
         committee=keepers,
         committer=committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked), keepers),
@@ -242,6 +250,35 @@ async def _check_committer(ground: Ground, client: L1Client, commits: signers.Si
         )
 
 
+def kinds_of(asked: RollupSettings, deployed: Deployment) -> tuple[str, ...]:
+    """The proofs that are asked for."""
+    return asked.proof_kinds or deployed.proof_kinds
+
+
+async def _versions(ground: Ground, client: L1Client) -> versions.Versions:
+    """The versions of the program that this node makes, as L1 has them. Raises `CannotSequence` where it has none."""
+    asked, deployed = ground.asked, ground.deployed
+    wrong = [
+        text for text in asked.program_versions if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 32)
+    ]
+    if wrong:
+        raise CannotSequence(f"--program-versions: {wrong[0]!r:.60} is no version, 1 or more")
+    numbers = tuple(int(text) for text in asked.program_versions) or (deployed.program_version, *deployed.upgrades)
+    settings = versions.Settings(
+        made=tuple(sorted(set(numbers))),
+        margin_seconds=asked.commit_time + asked.commit_wait + EXPIRY_MARGIN_SECONDS,
+        every_seconds=asked.watcher_interval,
+    )
+    found = versions.Versions(client, deployed.registry, deployed.chain_id, settings)
+    await found.step()
+    if not any(one.is_known for one in found.known):
+        raise CannotSequence(
+            f"L1 knows no version {' or '.join(map(str, settings.made))} of the program of chain {deployed.chain_id}: "
+            "register it, or start the node with the version that is; nothing was sealed"
+        )
+    return found
+
+
 async def _sponsor(ground: Ground, l1_chain_id: int, session: aiohttp.ClientSession) -> sponsor.Sponsor | None:
     """Who pays for users. On a rollup of a real L1 the key of a dev account is refused. Raises `SignerError`."""
     asked = ground.asked
@@ -281,7 +318,7 @@ def _verifiers(ground: Ground, client: L1Client) -> dict[str, verifiers.Verifier
     """Proofs are checked at intake as L1 will check them."""
     deployed = ground.deployed
     found: dict[str, verifiers.Verifier] = {}
-    for kind in ground.asked.proof_kinds:
+    for kind in kinds_of(ground.asked, deployed):
         if kind in attested.KIND_NUMBERS:
             domain = attested.Domain(deployed.l1_chain_id, deployed.attested_verifier)
             known = verifiers.registered_on_l1(client, deployed.attested_verifier, deployed.chain_id, kind)

@@ -32,7 +32,7 @@ from ..rollup.store.environment import key
 from ..rollup.store.schema import TABLES
 from . import rollup_figures
 from .assembly import Node, Opened
-from .roles import CannotSequence, Ground, Roles, open_roles
+from .roles import CannotSequence, Ground, Roles, kinds_of, open_roles
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,7 @@ class SequencerNode:
             raise
         self.roles, self._rollup.client, self._sponsoring.sponsor = roles, roles.client, roles.sponsor
         self._rollup.heads = roles.announcer
+        self._rollup.versions = roles.versions
         sealing = roles.sequencer
         self._pending = PendingBlocks(self.node.chain, self.node.pool, sealing.pending, sealing.pending_facts)
         roles.sequencer.pressure = lambda: self._pressure(roles)
@@ -131,6 +132,7 @@ class SequencerNode:
         runs: dict[str, Callable[[], Awaitable[None]]] = {
             "prices": lambda: self._follow_prices(roles),
             "watcher": roles.watcher.run,
+            "versions": roles.versions.run,
             "sequencer": roles.sequencer.run,
             "batches": lambda: _make_batches(roles),
             "committer": roles.committer.run,
@@ -147,7 +149,10 @@ class SequencerNode:
         return runs
 
     def _pressure(self, roles: Roles) -> str | None:
-        asked, kinds = self._asked, set(self._asked.proof_kinds)
+        asked, kinds = self._asked, set(kinds_of(self._asked, self.deployed))
+        outdated = roles.versions.trouble(_next_batch(roles))
+        if outdated is not None:
+            return outdated
         verified = roles.settler.verified
         with roles.store.read() as txn:
             above = [row for _, row in txn.scan(schema.BATCHES, start=key(verified + 1))]
@@ -227,9 +232,15 @@ class SequencerNode:
         add(
             "batches",
             lambda: rollup_figures.batches(
-                roles.batches, roles.committer, roles.settler, roles.coordinator, self._asked.proof_kinds, counted
+                roles.batches,
+                roles.committer,
+                roles.settler,
+                roles.coordinator,
+                kinds_of(self._asked, self.deployed),
+                counted,
             ),
         )
+        add("versions", lambda: roles.versions.metrics(_next_batch(roles)))
         if roles.committee is not None:
             add("committee", roles.committee.metrics)
         if roles.sponsor is not None:
@@ -241,6 +252,11 @@ class SequencerNode:
         self._watch.health.add(
             "roles", lambda: "; ".join(f"{name}: {why}" for name, why in roles.troubles.items()) or None
         )
+
+
+def _next_batch(roles: Roles) -> int:
+    newest = roles.batches.newest()
+    return 1 if newest is None else newest.number + 1
 
 
 async def _make_batches(roles: Roles) -> None:

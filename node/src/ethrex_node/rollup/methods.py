@@ -24,6 +24,7 @@ from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import record
 from ethrex_node.rollup.progress import BatchProgress
 from ethrex_node.rollup.settlement import batches, contracts
+from ethrex_node.rollup.settlement.versions import Versions
 from ethrex_node.rollup.store import Store
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.schema import Message, OutboxEntry
@@ -47,7 +48,7 @@ class L1Unavailable(errors.RpcError):
 
 @dataclass
 class Rollup:
-    """What the methods work on. `client` and `heads` come once L1 has answered."""
+    """What the methods work on. `client`, `heads` and `versions` come once L1 has answered; the last at a sequencer only."""
 
     store: Store
     reader: _native.Reader
@@ -55,6 +56,7 @@ class Rollup:
     rules: Mapping[str, Any]
     client: L1Client | None = None
     heads: Heads | None = None
+    versions: Versions | None = None
 
     def find(self, purpose: str) -> OutboxEntry | None:
         """The newest action on L1 for a purpose."""
@@ -154,6 +156,28 @@ def get_contracts(rollup: Rollup) -> dict[str, Any]:
         "proof_kinds": list(deployed.proof_kinds),
     }
     return answer
+
+
+@METHODS.method("ethrex_getProgramVersions", raises=(L1Unavailable,))
+def get_program_versions(rollup: Rollup) -> dict[str, Any]:
+    """The versions of the program that this node makes, as L1 has them, and the one that the next batch is made of."""
+    if rollup.versions is None:
+        raise L1Unavailable("L1 has not answered yet")
+    with rollup.store.read() as txn:
+        newest = stored.newest(txn)
+    batch = 1 if newest is None else newest.number + 1
+    versions = [
+        {
+            "version": one.number,
+            "registered": one.is_known,
+            "activation_batch": one.activation_batch,
+            "expires_at": one.expires_at or None,
+            "revoked": one.is_revoked,
+        }
+        for one in rollup.versions.known
+    ]
+    next_version, trouble = rollup.versions.next(batch), rollup.versions.trouble(batch)
+    return {"next_batch": batch, "next_version": next_version, "trouble": trouble, "versions": versions}
 
 
 @METHODS.method("ethrex_getBlocks", raises=(L1Unavailable,))
@@ -261,6 +285,7 @@ def _batch(rollup: Rollup, found: BatchProgress, *, full: bool) -> dict[str, Any
     batch = found.batch
     with rollup.store.read() as txn:
         messages = stored.messages(txn, batch.number)
+        proofs = progress.proofs_of(txn, batch.number)
     answer: dict[str, Any] = {
         "number": batch.number,
         "batch_hash": hex_data(batch.batch_hash),
@@ -272,6 +297,7 @@ def _batch(rollup: Rollup, found: BatchProgress, *, full: bool) -> dict[str, Any
         "messages_root": hex_data(contracts.field_of(batch.statement, "messagesRoot")),
         "message_hashes": [hex_data(message.leaf) for message in messages],
         "program_version": batch.program_version,
+        "proofs": proofs,
         "gas_used": batch.gas_used,
         "blob_hashes": [hex_data(one) for one in batch.blob_hashes],
         "sealed_at": batch.sealed_at_ms // 1000,

@@ -81,6 +81,11 @@ def batch_with_block(txn: Txn, block: int) -> Batch | None:
     return stored.find(txn, low)
 
 
+def proofs_of(txn: Txn, batch: int) -> dict[str, str]:
+    """How far each proof is that the chain's policy asks for, by kind; nothing once the batch is verified for good."""
+    return {job.kind: job.state.value for _, job in txn.scan(schema.JOBS, prefix=key(batch))}
+
+
 @dataclass(frozen=True, slots=True)
 class DepositProgress:
     """An item of L1's queue; `block` is the one of L2 that holds it, None while it waits."""

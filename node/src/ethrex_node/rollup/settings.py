@@ -126,7 +126,14 @@ class RollupSettings:
         "proof-coordinator.jwks-token", None, "file with the token to show there"
     )
     proof_kinds: tuple[str, ...] = options.option(
-        "proof-coordinator.kinds", ("attested",), "proofs to ask for: those of the chain's policy on L1"
+        "proof-coordinator.kinds",
+        (),
+        "proofs to ask for (default: those of the deployment, which its policy on L1 asks for)",
+    )
+    program_versions: tuple[str, ...] = options.option(
+        "program-versions",
+        (),
+        "versions of the program that batches are made of, each once L1 takes it (default: the deployment's)",
     )
     prove_within: float = options.option(
         "proof-coordinator.prove-within", 600.0, "when a proof is due after its batch was sealed", unit="seconds", low=1

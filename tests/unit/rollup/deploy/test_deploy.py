@@ -194,9 +194,50 @@ async def test_a_timelock_owns_what_was_handed_over(asking: L1Client, l1: l1_pro
         await deploy.survey(asking, plan.read(plan_of(CHAIN_ID, 7, timelock=timelock), path), path)
 
 
+def upgraded(activation_batch: int, expires_at: int = 0) -> dict[str, Any]:
+    """The plan with a second version of the program, which another signs for."""
+    given = plan_of(CHAIN_ID)
+    upgrade = {"programVersion": 2, "activationBatch": activation_batch, "attestedSigners": [text(OTHER.address)]}
+    given["chains"][0]["proofs"] |= {"upgrades": [upgrade], "expiresAt": expires_at}
+    return given
+
+
+async def test_a_version_more_is_registered_with_its_batch_and_the_old_one_ended(
+    asking: L1Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.json"
+    await carry_out(asking, plan.read(plan_of(CHAIN_ID), path), path)
+
+    found = await carry_out(asking, plan.read(upgraded(50), path), path)
+    (written,) = await deploy.record(asking, plan.read(upgraded(50), path), found, tmp_path / "out")
+    ended = await carry_out(asking, plan.read(upgraded(50, 1_000), path), path)
+
+    signer = f"register the attested signer {text(OTHER.address)} for version 2 of chain {CHAIN_ID}"
+    registered = f"register program version 2 of chain {CHAIN_ID}"
+    assert [one.step.name for one in found.pending] == [registered, signer]
+    assert [one.step.name for one in ended.pending] == [f"end program version 1 of chain {CHAIN_ID}"]
+    assert (deploy.load(written).program_version, deploy.load(written).upgrades) == (1, (2,))
+    registry, head = found.contracts.registry.address, (await asking.head()).number
+    for version, expected in ((1, (0, 1_000, True, False)), (2, (50, 0, True, False))):
+        answer = await asking.call(registry, steps.VERSION_OF.call(CHAIN_ID, version), head)
+        assert steps.VERSION_OF.result(answer) == (expected,)
+    assert await left(asking, plan.read(upgraded(50, 1_000), path), path) == 0
+    with pytest.raises(deploy.Occupied, match="registered from batch 50 on, the plan has 51"):
+        await deploy.survey(asking, plan.read(upgraded(51), path), path)
+
+
+def with_upgrades(*upgrades: dict[str, Any]) -> dict[str, Any]:
+    chain = {"chainId": 5, "committers": [text(OTHER.address)]}
+    zk = {"verifier": text(OTHER.address), "key": "0x" + "11" * 32}
+    return {"chains": [chain | {"proofs": {"required": ["sp1"], "sp1": zk, "upgrades": list(upgrades)}}]}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (with_upgrades({"programVersion": 2}), r"upgrades\.0\.activationBatch: Field required"),
+        (with_upgrades({"programVersion": 2, "activationBatch": 9}), "sp1 is required and has no .* in version 2"),
+        (with_upgrades({"programVersion": 1, "activationBatch": 9}), "have to rise"),
         ({"salt": "0x05"}, "salt: .*64 hexadecimal digits"),
         ({"owner": "0x" + "00" * 20}, "owner: .*zero address"),
         ({"sals": 1}, "sals: Extra inputs"),

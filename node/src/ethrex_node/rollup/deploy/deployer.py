@@ -198,6 +198,7 @@ async def record(client: L1Client, wanted: plan.Plan, found: Survey, folder: Pat
             deployed_at_block=await _registered_at(client, made.proposer.address, chain.plan.chain_id),
             salt=chain.plan.salt,
             program_version=proofs.program_version,
+            upgrades=tuple(one.program_version for one in proofs.upgrades),
             proof_kinds=proofs.required or proofs.kinds[: proofs.minimum],
             genesis=Path(),
         )

@@ -20,7 +20,10 @@ from ethrex_node.rollup.settlement import contracts
 
 
 class Deployment(File):
-    """`genesis` is a file beside this one. A validium has a `data_committee`."""
+    """
+    `genesis` is a file beside this one. A validium has a `data_committee`. `program_version` is the first that the plan
+    has, `upgrades` are those after it.
+    """
 
     l1_chain_id: ChainId
     chain_id: ChainId
@@ -33,6 +36,7 @@ class Deployment(File):
     deployed_at_block: Annotated[int, Field(ge=0)]
     salt: Hash
     program_version: Annotated[int, Field(ge=1)]
+    upgrades: tuple[Annotated[int, Field(ge=1)], ...] = ()
     proof_kinds: tuple[str, ...]
     genesis: Path
 

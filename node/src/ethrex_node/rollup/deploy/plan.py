@@ -20,6 +20,7 @@ from ethrex_node.rollup.deploy.errors import PlanInvalid
 from ethrex_node.rollup.deploy.fields import Address, ChainId, File, Hash, Party, Seconds
 
 Kind = Literal["attested", "tee", "sp1", "risc0"]
+KINDS: Final[tuple[Kind, ...]] = ("attested", "tee", "sp1", "risc0")
 DAY: Final = 86_400
 SIGNED: Final = ("attested", "tee")
 
@@ -46,33 +47,70 @@ class ZeroKnowledge(File):
     key: Hash
 
 
-class ProofPlan(File):
-    """What has to be shown of a batch, and by whom."""
+class VersionPlan(File):
+    """
+    A version of the program, who signs for it and its keys. No batch with it is committed from `expires_at` on, in seconds
+    of L1; 0 is never.
+    """
+
+    program_version: Annotated[int, Field(ge=1, lt=1 << 32)] = 1
+    expires_at: Seconds = 0
+    attested_signers: Annotated[tuple[Party, ...], Field(max_length=64)] = ()
+    tee_signers: Annotated[tuple[Party, ...], Field(max_length=64)] = ()
+    sp1: ZeroKnowledge | None = None
+    risc0: ZeroKnowledge | None = None
+
+    @property
+    def has_verifiers(self) -> tuple[Kind, ...]:
+        """The kinds that somebody signs for, or that have a key."""
+        found = (self.attested_signers, self.tee_signers, self.sp1, self.risc0)
+        return tuple(kind for kind, named in zip(KINDS, found, strict=True) if named)
+
+
+class UpgradePlan(VersionPlan):
+    """A version after the first one: the chain's batches are made of it from `activation_batch` on."""
+
+    activation_batch: Annotated[int, Field(ge=1, lt=1 << 64)]
+
+
+class ProofPlan(VersionPlan):
+    """What has to be shown of a batch, and by whom; for the first version of the program, and for those after it."""
 
     required: tuple[Kind, ...] = ("attested",)
     minimum: Annotated[int, Field(ge=0, le=4)] = 0
     require_zk: bool = False
     execution_delay_seconds: Seconds = 0
-    program_version: Annotated[int, Field(ge=1, lt=1 << 32)] = 1
-    attested_signers: Annotated[tuple[Party, ...], Field(max_length=64)] = ()
-    tee_signers: Annotated[tuple[Party, ...], Field(max_length=64)] = ()
     accept_without_zk: bool = False
-    sp1: ZeroKnowledge | None = None
-    risc0: ZeroKnowledge | None = None
+    upgrades: Annotated[tuple[UpgradePlan, ...], Field(max_length=16)] = ()
+
+    @property
+    def versions(self) -> tuple[VersionPlan, ...]:
+        return (self, *self.upgrades)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """Every kind that the program version gets a verifier for."""
-        signed = {"attested": self.attested_signers, "tee": self.tee_signers}
-        named = {"sp1": self.sp1, "risc0": self.risc0}
-        every: tuple[Kind, ...] = ("attested", "tee", "sp1", "risc0")
-        return tuple(kind for kind in every if signed.get(kind) or named.get(kind) or kind in self.required)
+        """Every kind that the first version gets a verifier for."""
+        return self.kinds_of(self)
+
+    def kinds_of(self, version: VersionPlan) -> tuple[Kind, ...]:
+        """Every kind that a version gets a verifier for."""
+        return tuple(kind for kind in KINDS if kind in version.has_verifiers or kind in self.required)
+
+    @model_validator(mode="after")
+    def _versions_rise(self) -> ProofPlan:
+        numbers = [one.program_version for one in self.versions]
+        begin = [one.activation_batch for one in self.upgrades]
+        if numbers != sorted(set(numbers)) or begin != sorted(set(begin)):
+            raise ValueError("upgrades follow each other: versions and the batches that they begin with have to rise")
+        return self
 
     @model_validator(mode="after")
     def _can_be_met(self) -> ProofPlan:
-        missing = [kind for kind in self.required if kind not in SIGNED and getattr(self, kind) is None]
-        if missing:
-            raise ValueError(f"{missing[0]} is required and has no verifier and key")
+        for version in self.versions:
+            missing = [kind for kind in self.required if kind not in SIGNED and getattr(version, kind) is None]
+            if missing:
+                number = version.program_version
+                raise ValueError(f"{missing[0]} is required and has no verifier and key in version {number}")
         if not self.required and not self.minimum:
             raise ValueError("nothing is required: anybody could settle anything")
         if self.minimum > len(self.kinds):

@@ -15,7 +15,15 @@ from ethrex_node.config import genesis
 from ethrex_node.rollup.deploy import create2
 from ethrex_node.rollup.deploy.create2 import Creation, Standing
 from ethrex_node.rollup.deploy.errors import Occupied
-from ethrex_node.rollup.deploy.plan import ChainPlan, CommitteePlan, Plan, ProofPlan, TimelockPlan
+from ethrex_node.rollup.deploy.plan import (
+    ChainPlan,
+    CommitteePlan,
+    Plan,
+    ProofPlan,
+    TimelockPlan,
+    UpgradePlan,
+    VersionPlan,
+)
 from ethrex_node.rollup.l1.abi import Function
 from ethrex_node.rollup.settlement import contracts
 
@@ -33,6 +41,7 @@ CURRENT_POLICY: Final = Function("currentPolicy(uint256)", f"(uint32,{POLICY})")
 SET_POLICY: Final = Function(f"setPolicy(uint256,{POLICY})")
 VERSION_OF: Final = Function("versionOf(uint256,uint32)", "((uint64,uint64,bool,bool))")
 REGISTER_VERSION: Final = Function("registerVersion(uint256,uint32,uint64,uint64,uint8[],address[],bytes32[])")
+EXPIRE_VERSION: Final = Function("expireVersion(uint256,uint32,uint64)")
 REGISTER_SIGNER: Final = Function("registerSigner(uint256,uint32,uint8,address,uint64,bool)")
 IS_SIGNER: Final = Function("isSigner(uint256,uint32,uint8,address)", "(bool)")
 REGISTER_CHAIN: Final = Function(f"registerChain({contracts.PARAMETERS},bytes32)")
@@ -158,10 +167,12 @@ def _adapters(plan: Plan) -> Iterator[tuple[str, bytes, Creation]]:
     """One a verifier, whatever the number of chains that it serves."""
     seen = set()
     for chain in plan.chains:
-        for kind, name, named in (
-            ("sp1", "Sp1Verifier", chain.proofs.sp1),
-            ("risc0", "Risc0Verifier", chain.proofs.risc0),
-        ):
+        named_by = [
+            found
+            for version in chain.proofs.versions
+            for found in (("sp1", "Sp1Verifier", version.sp1), ("risc0", "Risc0Verifier", version.risc0))
+        ]
+        for kind, name, named in named_by:
             if named is not None and (kind, named.verifier) not in seen:
                 seen.add((kind, named.verifier))
                 yield kind, named.verifier, create2.creation(name, plan.salt, ("address",), (_text(named.verifier),))
@@ -224,10 +235,8 @@ def _when(name: str, of: Contract, data: bytes, asked: Function, wanted: str) ->
 def _chain(plan: Plan, made: Contracts, chain: Chain) -> Iterator[Step]:
     chain_id, proofs = chain.plan.chain_id, chain.plan.proofs
     yield _policy(made, chain_id, proofs)
-    yield _version(made, chain_id, proofs)
-    for kind, signers in (("attested", proofs.attested_signers), ("tee", proofs.tee_signers)):
-        for signer in signers:
-            yield _signer(made, chain_id, proofs, kind, signer)
+    for version in proofs.versions:
+        yield from _program(made, chain_id, proofs, version)
     yield _registration(plan, made, chain)
     admin = chain.plan.admin or plan.owner
     for committer in chain.plan.committers[1:] if admin == plan.owner else ():
@@ -246,32 +255,65 @@ def _policy(made: Contracts, chain_id: int, proofs: ProofPlan) -> Step:
     return Step(f"set the proof policy of chain {chain_id}", made.registry.address, data, is_done, is_owners=True)
 
 
-def _version(made: Contracts, chain_id: int, proofs: ProofPlan) -> Step:
-    async def is_done(view: View) -> bool:
-        found = await view.read(made.registry.address, VERSION_OF, chain_id, proofs.program_version)
-        return found is not None and bool(found[0][2])
+def _program(made: Contracts, chain_id: int, proofs: ProofPlan, version: VersionPlan) -> Iterator[Step]:
+    """A version with its keys and signers, and its end."""
+    yield _version(made, chain_id, proofs, version)
+    for kind, signers in (("attested", version.attested_signers), ("tee", version.tee_signers)):
+        for signer in signers:
+            yield _signer(made, chain_id, proofs, version, kind, signer)
+    if version.expires_at:
+        yield _expiry(made, chain_id, version)
 
-    verifiers, keys = [], []
-    for kind in proofs.kinds:
-        named = {"sp1": proofs.sp1, "risc0": proofs.risc0}.get(kind)
+
+def _version(made: Contracts, chain_id: int, proofs: ProofPlan, version: VersionPlan) -> Step:
+    number = version.program_version
+    activation = version.activation_batch if isinstance(version, UpgradePlan) else 0
+
+    async def is_done(view: View) -> bool:
+        found = await view.read(made.registry.address, VERSION_OF, chain_id, number)
+        if found is None or not found[0][2]:
+            return False
+        if found[0][0] != activation:
+            raise Occupied(
+                f"version {number} of chain {chain_id} is registered from batch {found[0][0]} on, the plan has "
+                f"{activation}: that is fixed"
+            )
+        return True
+
+    kinds, verifiers, keys = proofs.kinds_of(version), [], []
+    for kind in kinds:
+        named = {"sp1": version.sp1, "risc0": version.risc0}.get(kind)
         verifiers.append(made.attested_verifier.address if named is None else made.adapter(kind, named.verifier))
         keys.append(bytes(32) if named is None else named.key)
     data = REGISTER_VERSION.call(
-        *(chain_id, proofs.program_version, 0, 0, [contracts.KINDS[kind] for kind in proofs.kinds]),
+        *(chain_id, number, activation, version.expires_at, [contracts.KINDS[kind] for kind in kinds]),
         *([_text(one) for one in verifiers], keys),
     )
-    name = f"register program version {proofs.program_version} of chain {chain_id}"
+    name = f"register program version {number} of chain {chain_id}"
     return Step(name, made.registry.address, data, is_done, is_owners=True)
 
 
-def _signer(made: Contracts, chain_id: int, proofs: ProofPlan, kind: str, signer: bytes) -> Step:
-    which = (chain_id, proofs.program_version, contracts.KINDS[kind], _text(signer))
+def _expiry(made: Contracts, chain_id: int, version: VersionPlan) -> Step:
+    number, expires_at = version.program_version, version.expires_at
+
+    async def is_done(view: View) -> bool:
+        found = await view.read(made.registry.address, VERSION_OF, chain_id, number)
+        return found is not None and found[0][1] == expires_at
+
+    data = EXPIRE_VERSION.call(chain_id, number, expires_at)
+    name = f"end program version {number} of chain {chain_id}"
+    return Step(name, made.registry.address, data, is_done, is_owners=True)
+
+
+def _signer(made: Contracts, chain_id: int, proofs: ProofPlan, version: VersionPlan, kind: str, signer: bytes) -> Step:
+    which = (chain_id, version.program_version, contracts.KINDS[kind], _text(signer))
 
     async def is_done(view: View) -> bool:
         return await view.read(made.attested_verifier.address, IS_SIGNER, *which) == (True,)
 
     data = REGISTER_SIGNER.call(*which, 0, proofs.accept_without_zk)
-    name = f"register the signer {_text(signer)} for chain {chain_id}"
+    program = f"version {version.program_version} of chain {chain_id}"
+    name = f"register the {kind} signer {_text(signer)} for {program}"
     return Step(name, made.attested_verifier.address, data, is_done, is_owners=True)
 
 

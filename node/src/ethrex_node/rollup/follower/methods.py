@@ -65,6 +65,12 @@ async def get_queue_item(feed: Feed, index: Any) -> Any:
     return await feed.forward("ethrex_getQueueItem", index)
 
 
+@FORWARDED.method("ethrex_getProgramVersions", raises=(SequencerAway,))
+async def get_program_versions(feed: Feed) -> Any:
+    """The versions of the program that the sequencer makes."""
+    return await feed.forward("ethrex_getProgramVersions")
+
+
 @FORWARDED.method("ethrex_sendTransaction", raises=(SequencerAway,))
 async def send_transaction(feed: Feed, transaction: dict[str, Any]) -> Any:
     """Have the sequencer's operator pay for a call."""

@@ -45,7 +45,10 @@ class Settings:
 
 
 class Batches:
-    """`genesis` is the encoding of the batch before the first."""
+    """
+    `genesis` is the encoding of the batch before the first. `version_of` gives the version of the program that a batch is
+    made of: that of the settings, until somebody knows better.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Batches:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.listeners: list[Callable[[Batch], None]] = []
+        self.version_of: Callable[[int], int] = lambda _: settings.program_version
         self._store = store
         self._reader = reader
         self._coordinator = coordinator
@@ -97,7 +101,7 @@ class Batches:
     async def _make(self, previous: Batch | None, end: SealedBlock) -> Batch:
         first = 1 if previous is None else previous.last_block + 1
         statement = self._genesis if previous is None else previous.statement
-        version = self._settings.program_version
+        version = self.version_of(1 if previous is None else previous.number + 1)
         began = self._now()
         made = await self._assembled(first, end.number, statement, version)
         with self._store.read() as txn:
