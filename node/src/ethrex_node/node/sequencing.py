@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,7 @@ from ..rollup.store.schema import TABLES
 from . import rollup_figures
 from .assembly import Node, Opened
 from .roles import CannotSequence, Ground, Roles, kinds_of, open_roles
+from .taking_back import TakingBack
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class SequencerNode:
         self._opened = opened
         self._watch = watch
         self._tasks: list[asyncio.Task[Any]] = []
+        self._roles_tasks: list[asyncio.Task[Any]] = []  # those that can be stopped and begin again
         self._store = Store.open(opened.folder / FOLDER, TABLES)
         rules = opened.genesis.config["rollup"]
         self._rollup = methods.Rollup(self._store, opened.native.reader(), deployed, rules)
@@ -99,14 +102,14 @@ class SequencerNode:
         self._pending = PendingBlocks(self.node.chain, self.node.pool, sealing.pending, sealing.pending_facts)
         roles.sequencer.pressure = lambda: self._pressure(roles)
         self._expose(roles)
-        for name, run in self._runs(roles).items():
+        self._begin(roles)
+        for name, run in self._lasting(roles).items():
             self._tasks.append(asyncio.create_task(self._supervised(roles, name, run)))
 
     async def stop(self) -> None:
         """End the roles, then the node, then what they stand on."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _ended(self._tasks)
+        await _ended(self._roles_tasks)
         assert self.roles is not None
         await self.roles.door.stop()
         await self.node.stop()
@@ -128,12 +131,32 @@ class SequencerNode:
             raise methods.L1Unavailable("L1 has not answered yet: the next block is not known")
         return await self._pending()
 
+    def _begin(self, roles: Roles) -> None:
+        for name, run in self._runs(roles).items():
+            self._roles_tasks.append(asyncio.create_task(self._supervised(roles, name, run)))
+
+    @asynccontextmanager
+    async def _paused(self, roles: Roles) -> AsyncIterator[None]:
+        """Without the roles; they begin again as after a start."""
+        await _ended(self._roles_tasks)
+        self._roles_tasks.clear()
+        try:
+            yield
+        finally:
+            self._begin(roles)
+
+    def _lasting(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What goes on while roles are stopped."""
+        back = TakingBack(roles, self.deployed.addresses, lambda: self._paused(roles))
+        self._watch.metrics.add("queue reorgs", back.metrics)
+        self._watch.health.add("queue", lambda: back.alarm)
+        return {"sequencer": roles.sequencer.run, "queue reorgs": back.run}
+
     def _runs(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
         runs: dict[str, Callable[[], Awaitable[None]]] = {
             "prices": lambda: self._follow_prices(roles),
             "watcher": roles.watcher.run,
             "versions": roles.versions.run,
-            "sequencer": roles.sequencer.run,
             "batches": lambda: _make_batches(roles),
             "committer": roles.committer.run,
             "settler": roles.settler.run,
@@ -257,6 +280,12 @@ class SequencerNode:
 def _next_batch(roles: Roles) -> int:
     newest = roles.batches.newest()
     return 1 if newest is None else newest.number + 1
+
+
+async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _make_batches(roles: Roles) -> None:

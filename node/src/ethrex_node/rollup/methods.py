@@ -25,7 +25,7 @@ from ethrex_node.rollup.outbox import record
 from ethrex_node.rollup.progress import BatchProgress
 from ethrex_node.rollup.settlement import batches, contracts
 from ethrex_node.rollup.settlement.versions import Versions
-from ethrex_node.rollup.store import Store
+from ethrex_node.rollup.store import Store, schema
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.schema import Message, OutboxEntry
 from ethrex_node.rpc import errors, table
@@ -137,6 +137,29 @@ def get_queue_item(rollup: Rollup, index: Quantity) -> dict[str, Any] | None:
     with rollup.store.read() as txn:
         found = progress.deposit(txn, index)
     return None if found is None else _deposit(rollup, found)
+
+
+@METHODS.method("ethrex_getQueueReorgs")
+def get_queue_reorgs(rollup: Rollup) -> list[dict[str, Any]]:
+    """
+    Times that L1 took an item of its queue back that blocks held: which blocks were sealed again for it, and which of users'
+    transactions were not valid any more without it (known once all is sealed again).
+    """
+    with rollup.store.read() as txn:
+        found = [row for _, row in txn.scan(schema.QUEUE_REORGS)]
+    return [
+        {
+            "number": one.number,
+            "at": one.at_ms // 1000,
+            "queue_index": one.index,
+            "first_block": one.first_block,
+            "last_block": one.last_block,
+            "first_batch": one.first_batch,
+            "status": "done" if one.is_done else "sealing",
+            "dropped": [hex_data(each) for each in one.dropped],
+        }
+        for one in found
+    ]
 
 
 @METHODS.method("ethrex_getContracts")

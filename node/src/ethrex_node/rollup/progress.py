@@ -14,6 +14,7 @@ from typing import Final
 from ethrex_node import _native
 from ethrex_node.rollup.l1.abi import Function
 from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import committer, contracts, settler
 from ethrex_node.rollup.store import Txn, schema
 from ethrex_node.rollup.store import batches as stored
@@ -106,23 +107,7 @@ def deposits_of(txn: Txn, l1_transaction: bytes) -> list[DepositProgress]:
 
 def deposit(txn: Txn, index: int) -> DepositProgress | None:
     item = txn.get(schema.QUEUE, key(index))
-    return None if item is None else DepositProgress(item, _block_with_item(txn, index))
-
-
-def _block_with_item(txn: Txn, index: int) -> int | None:
-    """The first block behind which the queue is longer: blocks take its items in order."""
-    newest = txn.last(schema.SEALED)
-    if newest is None or newest[1].queue_index <= index:
-        return None
-    low, high = 1, newest[1].number
-    while low < high:
-        middle = (low + high) // 2
-        row = txn.get(schema.SEALED, key(middle))
-        if row is None or row.queue_index <= index:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return None if item is None else DepositProgress(item, sealed.block_with_item(txn, index))
 
 
 async def of_message(

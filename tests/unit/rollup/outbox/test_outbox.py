@@ -16,7 +16,7 @@ from unit.rollup.l1_proxy import Proxy
 from ethrex_node.rollup.l1 import errors, fees
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
-from ethrex_node.rollup.outbox import Call, Outbox, Settings, funds
+from ethrex_node.rollup.outbox import Call, Outbox, Settings, funds, record
 from ethrex_node.rollup.store import Store, schema
 from ethrex_node.rollup.store.schema import TABLES, OutboxEntry, OutboxStatus
 
@@ -529,3 +529,46 @@ async def test_two_that_ask_at_once_get_one_action(bench: Bench) -> None:
 
     assert len({entry.number for entry in entries}) == 1
     assert len(bench.outbox.open_entries()) == 1
+
+
+async def withdraw(bench: Bench, purpose: str) -> OutboxEntry:
+    entry = bench.entry(purpose)
+    return await bench.store.write(lambda txn: record.withdraw(txn, entry))
+
+
+@pytest.mark.parametrize("carried", [(), (BLOB,)])
+@pytest.mark.parametrize("is_sent", [False, True])
+async def test_in_the_place_of_a_withdrawn_action_nothing_is_done_and_its_purpose_is_free(
+    bench: Bench, is_sent: bool, carried: tuple[bytes, ...]
+) -> None:
+    await bench.outbox.record("commit/1", call(5, blobs=carried))
+    if is_sent:
+        await bench.outbox.round()
+        assert bench.pooled() == 1
+    withdrawn = await withdraw(bench, "commit/1")
+
+    bench.restarted()  # a crash in between changes nothing
+    await bench.outbox.record("commit/1", call(70, blobs=carried))
+    await bench.until_final()
+
+    assert bench.l1.balance(TARGET) == 70
+    assert (bench.entry("commit/1").nonce, bench.entry(withdrawn.purpose).nonce) == (1, 0)
+    assert bench.entry(withdrawn.purpose).status is OutboxStatus.FINAL
+    first = bench.mined_from(KEY.address)[0]
+    assert (first["to"], first["value"]) == ("0x" + KEY.address.hex(), "0x0")
+    with bench.store.read() as txn:
+        assert txn.count(schema.BLOBS) == 0
+
+
+async def test_a_withdrawn_action_that_is_mined_all_the_same_is_done_with(bench: Bench) -> None:
+    await bench.outbox.record("commit/1", call(5))
+    await bench.outbox.round()
+    bench.l1.mine()
+    withdrawn = await withdraw(bench, "commit/1")
+
+    await bench.until_final()
+
+    assert bench.outbox.find("commit/1") is None
+    mined = bench.entry(withdrawn.purpose).mined
+    assert mined is not None
+    assert (mined.succeeded, bench.l1.nonce(KEY.address)) == (True, 1)

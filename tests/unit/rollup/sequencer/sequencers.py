@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from ethrex_node import _native
 from ethrex_node.builder import Builder
 from ethrex_node.chain import Chain, HeadChange
 from ethrex_node.pool import Account, Pool, Rules
-from ethrex_node.rollup.sequencer import Limits, Sequencer, Settings
+from ethrex_node.rollup.sequencer import Limits, Sequencer, Settings, sealed
 from ethrex_node.rollup.store import Store, Txn
 from ethrex_node.rollup.store.environment import key
-from ethrex_node.rollup.store.schema import QUEUE, TABLES, QueueItem
+from ethrex_node.rollup.store.schema import QUEUE, QUEUE_REORGS, TABLES, QueueItem, QueueReorg
 from unit.rollup.rollups import CHAIN_ID, L1_PRICES, Rollup, rollup_genesis
 
 
@@ -63,6 +63,27 @@ class Running:
                 txn.put(QUEUE, key(index), QueueItem(index, raw, 200_000, 0, bytes(32), 1, bytes(32)))
 
         self.store.write_now(change)
+
+    def exchange(self, index: int, *items: bytes) -> Callable[[Txn], int]:
+        """For `take_back`: L1's queue is these from `index` on, and blocks that hold others are void."""
+
+        def change(txn: Txn) -> int:
+            for at, _ in list(txn.scan(QUEUE, start=key(index))):
+                txn.delete(QUEUE, at)
+            for number, raw in enumerate(items, index):
+                txn.put(QUEUE, key(number), QueueItem(number, raw, 200_000, 0, bytes(32), 1, bytes(32)))
+            first = sealed.block_with_item(txn, index)
+            assert first is not None
+            txn.put(QUEUE_REORGS, key(1), QueueReorg(1, 0, index, first, 0, 0))
+            return sealed.take_back(txn, first)
+
+        return change
+
+    def reorg(self) -> QueueReorg:
+        with self.store.read() as txn:
+            found = txn.get(QUEUE_REORGS, key(1))
+        assert found is not None
+        return found
 
     def admit(self, transaction: _native.Transaction) -> None:
         (refused,) = self.pool.add([transaction], local=False)

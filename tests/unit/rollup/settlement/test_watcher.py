@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ethrex_node.rollup.l1.client import L1Client
+from ethrex_node.rollup.l1.client import Settings as ClientSettings
 from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import contracts
-from ethrex_node.rollup.settlement.watcher import QueueBroken, Settings, Watcher
+from ethrex_node.rollup.settlement.watcher import Exchange, QueueBroken, Settings, Watcher
 from ethrex_node.rollup.store import Store
 from ethrex_node.rollup.store.schema import TABLES, QueueItem, SealedBlock
 from unit.rollup import l1_process
@@ -140,3 +141,75 @@ async def test_an_item_that_a_block_holds_and_l1_exchanged_is_an_alarm(
 
     with pytest.raises(QueueBroken, match="another one than the one that is in a block"):
         await watcher.step()
+    assert [item.raw for item in items(store)] != queue.items
+
+
+async def test_what_blocks_hold_and_l1_exchanged_or_lost_is_told_of_once_its_new_chain_is_as_long(
+    queue: Queue, watcher: Watcher, store: Store
+) -> None:
+    found: list[Exchange] = []
+
+    async def note(exchange: Exchange) -> None:
+        found.append(exchange)
+
+    watcher.exchanged = note
+    queue.send(FRIEND, 1)
+    queue.l1.mine(6)
+    snapshot, kept = queue.l1.ask("evm_snapshot"), (queue.length, queue.hash, list(queue.items))
+    queue.send(FRIEND, 5)
+    queue.send(FRIEND, 6)
+    await watcher.step()
+    store.write_now(lambda txn: sealed.put(txn, SealedBlock(1, b"\1" * 32, 7, 1, 1, 1, 3, 1, 1, 1)))
+    before = items(store)
+    queue.l1.ask("evm_revert", snapshot)
+    queue.length, queue.hash, queue.items = kept
+
+    await watcher.step()
+    assert found == []  # it may come again
+    queue.l1.mine(2)
+    await watcher.step()
+    await watcher.step()
+
+    assert [(one.index, [item.index for item in one.items]) for one in found] == [(1, []), (1, [])]
+    assert (items(store), watcher.rewinds) == (before, 1)
+    queue.send(FRIEND, 9)
+    await watcher.step()
+    assert [item.raw for item in found[-1].items] == queue.items[1:]
+
+
+async def test_an_item_that_comes_again_as_it_was_is_no_exchange(queue: Queue, watcher: Watcher, store: Store) -> None:
+    queue.l1.mine(6)
+    snapshot = queue.l1.ask("evm_snapshot")
+    queue.send(FRIEND, 5)
+    await watcher.step()
+    store.write_now(lambda txn: sealed.put(txn, SealedBlock(1, b"\1" * 32, 7, 1, 1, 1, 1, 1, 1, 1)))
+    before = items(store)
+    queue.l1.ask("evm_revert", snapshot)
+    queue.length, queue.hash = 0, bytes(32)
+    queue.l1.mine()
+    queue.send(FRIEND, 5)
+
+    assert await watcher.step() == 1
+
+    assert [item.raw for item in items(store)] == [item.raw for item in before]
+    assert items(store)[0].l1_block == before[0].l1_block + 1
+
+
+async def test_a_reorg_deeper_than_the_setting_is_found_where_it_is_not_final(
+    queue: Queue, addresses: contracts.Addresses, store: Store, l1: l1_process.L1
+) -> None:
+    client = await L1Client.open(ClientSettings(urls=(l1.url,), final_depth=30))
+    shallow = Watcher(store, client, addresses, Settings(tag="latest", rewind_blocks=1))
+    snapshot = queue.l1.ask("evm_snapshot")
+    queue.send(FRIEND, 5)
+    queue.l1.mine(10)
+    await shallow.step()
+    queue.l1.ask("evm_revert", snapshot)
+    queue.length, queue.hash, queue.items = 0, bytes(32), []
+    queue.send(FRIEND, 6)
+    queue.l1.mine(10)
+
+    await shallow.step()
+
+    assert [item.raw for item in items(store)] == queue.items
+    await client.close()

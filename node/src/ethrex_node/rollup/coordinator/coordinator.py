@@ -80,12 +80,12 @@ class Coordinator:
         def change(txn: Txn) -> Job:
             known = txn.get(schema.JOBS, job_key(job.job_id))
             if known is not None:
+                if known.state is JobState.WITHDRAWN:
+                    return _begun(txn, dataclasses.replace(job, fences=known.fences), new.input)
                 if (known.batch_hash, known.input_hash) != (job.batch_hash, job.input_hash):
                     raise Conflict(f"job {job.job_id} is there for another batch; forget that first")
                 return known
-            txn.put(schema.INPUTS, input_hash, schema.Bytes(new.input))
-            _put(txn, job)
-            return job
+            return _begun(txn, job, new.input)
 
         return await self._store.write(change)
 
@@ -112,7 +112,7 @@ class Coordinator:
         return await self._store.write(change)
 
     async def forget(self, batch: int) -> None:
-        """Let go of a batch's jobs, input and proofs: it is verified, or it was taken back."""
+        """Let go of a batch's jobs, input and proofs: it is verified for good."""
 
         def change(txn: Txn) -> None:
             for at, job in list(txn.scan(schema.JOBS, prefix=key(batch))):
@@ -340,12 +340,30 @@ class Coordinator:
             return found
 
 
+def withdraw(txn: Txn, batch: int) -> None:
+    """
+    The batch was taken back: nobody proves it any more, and another may get its number. Provers that are at it hold
+    fences that nobody gets again.
+    """
+    for at, job in list(txn.scan(schema.JOBS, prefix=key(batch))):
+        txn.delete(schema.JOBS_OPEN, _open_key(job))
+        txn.delete(schema.INPUTS, job.input_hash)
+        txn.delete(schema.PROOFS, job.proof_hash or b"-")
+        txn.put(schema.JOBS, at, queue.withdrawn(job))
+
+
 def job_key(job_id: str) -> bytes:
     """Raises `NotFound` for what is no id of a job."""
     batch = job_id.partition("-")[0]
     if not (batch.isascii() and batch.isdecimal() and int(batch) < 1 << 64):
         raise NotFound(f"no job {job_id!r:.140}")
     return key(int(batch), job_id)
+
+
+def _begun(txn: Txn, job: Job, prover_input: bytes) -> Job:
+    txn.put(schema.INPUTS, job.input_hash, schema.Bytes(prover_input))
+    _put(txn, job)
+    return job
 
 
 def _open_key(job: Job) -> bytes:

@@ -151,6 +151,13 @@ def reopened(job: Job, reason: str, now_ms: int, settings: Settings) -> Job:
     return _after_failure(fresh, reason, now_ms, settings)
 
 
+def withdrawn(job: Job) -> Job:
+    """The batch is none any more."""
+    return dataclasses.replace(
+        job, state=JobState.WITHDRAWN, lease=None, proof_hash=b"", reason="the batch was taken back"
+    )
+
+
 def _after_failure(job: Job, reason: str, now_ms: int, settings: Settings) -> Job:
     attempts = job.attempts + 1
     if attempts >= settings.attempts_most:

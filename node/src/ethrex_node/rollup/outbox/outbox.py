@@ -28,6 +28,7 @@ from ethrex_node.rollup.store.schema import Attempt, LostNonce, OutboxEntry, Out
 log = logging.getLogger(__name__)
 
 FILL_GAS: Final = 21_000
+EMPTY_BLOB: Final = bytes(blobs.BLOB_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +142,37 @@ class Outbox:
             if not entries:
                 return []
             view = await self._look(entries)
+            entries = [await self._harmless(entry, view) for entry in entries]
             for entry, step in plan.plan(entries, view, self._settings):
                 self.steps[type(step).__name__] += 1
                 if not await self._do(entry, step, view):
                     break
             return self.open_entries()
+
+    async def _harmless(self, entry: OutboxEntry, view: plan.View) -> OutboxEntry:
+        """
+        In the place of a withdrawn action that is not mined, one that does nothing, by the pools' rules: what carries blobs
+        is replaced only by what carries some too.
+        """
+        if not record.is_withdrawn(entry) or view.mined_nonce > entry.nonce:
+            return entry
+        has_blobs = bool(entry.blob_hashes)
+        old = plan.fees_of(entry.attempts[-1])
+        offered = fees.replacement(old, view.market, self._settings.fees, has_blobs=has_blobs)
+        if offered is None:
+            return entry  # it comes as it was, and reverts
+        sidecar = await asyncio.to_thread(blobs.make, (EMPTY_BLOB,)) if has_blobs else None
+        filler = dataclasses.replace(
+            entry,
+            to=self._signer.address,
+            data=b"",
+            value_wei=0,
+            gas_limit=FILL_GAS,
+            blob_hashes=() if sidecar is None else sidecar.versioned_hashes,
+        )
+        filler = await self._signed(filler, offered)
+        log.warning("withdrawn: its nonce is used for nothing", extra={"purpose": entry.purpose, "nonce": entry.nonce})
+        return await self._store.write(lambda txn: record.put_filler(txn, entry, filler, sidecar))
 
     async def run(self, every_seconds: float) -> None:
         """Rounds until cancelled. A round that fails is one that comes again."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 from ethrex_node.rollup.l1 import answers
 from ethrex_node.rollup.l1.blobs import Sidecar
 from ethrex_node.rollup.store import schema
 from ethrex_node.rollup.store.environment import Txn, key
 from ethrex_node.rollup.store.schema import Attempt, Mined, OutboxEntry, OutboxStatus
+
+WITHDRAWN: Final = "withdrawn/"  # before the purpose of what nobody wants any more
 
 
 def by_purpose(txn: Txn, purpose: str) -> OutboxEntry | None:
@@ -78,11 +81,36 @@ def finish(txn: Txn, entry: OutboxEntry, receipt: answers.Receipt) -> OutboxEntr
     done = dataclasses.replace(as_mined(entry, receipt), status=OutboxStatus.FINAL)
     txn.put(schema.OUTBOX, key(done.number), done)
     txn.delete(schema.OUTBOX_OPEN, key(done.number))
-    others = [txn.get(schema.OUTBOX, at) for at, _ in txn.scan(schema.OUTBOX_OPEN)]
-    still = {one_hash for one in others if one is not None for one_hash in one.blob_hashes}
-    for versioned_hash in set(done.blob_hashes) - still:
-        txn.delete(schema.BLOBS, versioned_hash)
+    _let_blobs_go(txn, set(done.blob_hashes))
     return done
+
+
+def withdraw(txn: Txn, entry: OutboxEntry) -> OutboxEntry:
+    """
+    Nobody wants it any more, and another may be recorded for its purpose. It stays until its nonce is used for good: the
+    outbox has something harmless mined in its place.
+    """
+    withdrawn = dataclasses.replace(entry, purpose=f"{WITHDRAWN}{entry.purpose}/{entry.number}")
+    txn.put(schema.OUTBOX, key(entry.number), withdrawn)
+    txn.put(schema.OUTBOX_PURPOSE, key(withdrawn.purpose), schema.OutboxNumber(entry.number))
+    pointer = txn.get(schema.OUTBOX_PURPOSE, key(entry.purpose))
+    if pointer is not None and pointer.number == entry.number:
+        txn.delete(schema.OUTBOX_PURPOSE, key(entry.purpose))
+    return withdrawn
+
+
+def put_filler(txn: Txn, entry: OutboxEntry, filler: OutboxEntry, sidecar: Sidecar | None) -> OutboxEntry:
+    """What is mined in the place of a withdrawn action, with blobs of its own where that one had some."""
+    txn.put(schema.OUTBOX, key(filler.number), filler)
+    _let_blobs_go(txn, set(entry.blob_hashes))
+    if sidecar is not None:
+        _put_blobs(txn, sidecar)
+    return filler
+
+
+def is_withdrawn(entry: OutboxEntry) -> bool:
+    """And still what it was."""
+    return entry.purpose.startswith(WITHDRAWN) and entry.to != entry.sender
 
 
 def sidecar_of(txn: Txn, entry: OutboxEntry) -> Sidecar | None:
@@ -97,6 +125,14 @@ def sidecar_of(txn: Txn, entry: OutboxEntry) -> Sidecar | None:
         blob_proofs=tuple(one.blob_proof for one in there),
         cell_proofs=tuple(proof for one in there for proof in one.cell_proofs),
     )
+
+
+def _let_blobs_go(txn: Txn, hashes: set[bytes]) -> None:
+    """But for those that open entries carry."""
+    others = [txn.get(schema.OUTBOX, at) for at, _ in txn.scan(schema.OUTBOX_OPEN)]
+    still = {one_hash for one in others if one is not None for one_hash in one.blob_hashes}
+    for versioned_hash in hashes - still:
+        txn.delete(schema.BLOBS, versioned_hash)
 
 
 def _put_blobs(txn: Txn, sidecar: Sidecar) -> None:

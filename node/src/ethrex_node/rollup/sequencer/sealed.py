@@ -2,26 +2,87 @@
 What the sequencer remembers of its blocks, in the store.
 
 A row is written before its block becomes the head, so that the head always has one; rows above the head are what a
-crash left, and go when the sequencer starts.
+crash left, and go when the sequencer starts. Rows of blocks that L1 made void lie in a table of their own until their
+transactions are sealed again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ethrex_node.rollup.store import Txn, schema
-from ethrex_node.rollup.store.environment import key
-from ethrex_node.rollup.store.schema import QueueItem, SealedBlock
+from ethrex_node.rollup.store.environment import ONLY_ROW, key
+from ethrex_node.rollup.store.schema import BlockId, QueueItem, SealedBlock
 
 
 class Inconsistent(Exception):
     """The chain and the rollup's data are not of one run: one of the two folders was exchanged or lost."""
 
 
+class ItemGone(Exception):
+    """The queue changed while a block with its items was made: make another one."""
+
+
 def put(txn: Txn, block: SealedBlock) -> None:
     txn.put(schema.SEALED, key(block.number), block)
+
+
+def check_items(txn: Txn, first: int, items: Sequence[bytes]) -> None:
+    """The queue still has these from index `first` on. Raises `ItemGone`."""
+    for index, raw in enumerate(items, first):
+        found = txn.get(schema.QUEUE, key(index))
+        if found is None or found.raw != raw:
+            raise ItemGone(f"item {index} of the queue is another one than when the block was begun")
+
+
+def block_with_item(txn: Txn, index: int) -> int | None:
+    """The first block behind which the queue is longer: blocks take its items in order. None: no block has it."""
+    newest = txn.last(schema.SEALED)
+    if newest is None or newest[1].queue_index <= index:
+        return None
+    low, high = 1, newest[1].number
+    while low < high:
+        middle = (low + high) // 2
+        row = txn.get(schema.SEALED, key(middle))
+        if row is None or row.queue_index <= index:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def take_back(txn: Txn, first: int) -> int:
+    """
+    Blocks from `first` on are void: their rows wait to be sealed again. Gives the last one's number.
+
+    Where blocks are being sealed again already, the rows of the first time stay: they have all of their transactions.
+    """
+    waiting = [row for _, row in txn.scan(schema.TAKEN_BACK)]
+    below = waiting[0].number if waiting else 1 << 63
+    rows = [row for _, row in txn.scan(schema.SEALED, start=key(first))]
+    for row in rows:
+        if row.number < below:
+            txn.put(schema.TAKEN_BACK, key(row.number), row)
+        txn.delete(schema.SEALED, key(row.number))
+    before = txn.get(schema.SEALED, key(first - 1))
+    txn.put(schema.GO_BACK, ONLY_ROW, BlockId(first - 1, b"" if before is None else before.hash))
+    return max(row.number for row in (*rows, *waiting))
+
+
+def taken_back(txn: Txn) -> dict[int, SealedBlock]:
+    """Blocks that are to be sealed again, by number."""
+    return {row.number: row for _, row in txn.scan(schema.TAKEN_BACK)}
+
+
+def finish_again(txn: Txn, dropped: Sequence[bytes]) -> None:
+    """All is sealed again but for these transactions."""
+    for at, _ in list(txn.scan(schema.TAKEN_BACK)):
+        txn.delete(schema.TAKEN_BACK, at)
+    for at, reorg in list(txn.scan(schema.QUEUE_REORGS)):
+        if not reorg.is_done:
+            txn.put(schema.QUEUE_REORGS, at, dataclasses.replace(reorg, is_done=True, dropped=tuple(dropped)))
 
 
 def drop_above(txn: Txn, head: int) -> int:

@@ -2,20 +2,20 @@
 Seal a rollup's blocks, one after the other, and say where batches end.
 
 A block is sealed every `block_seconds`, with what L1 has queued first. What was answered to a user is in a block that is
-synced to disk. The sequencer lives as long as its node; a restart finds the open batch again in the store.
+synced to disk. The sequencer lives as long as its node; a restart finds the open batch again in the store. Where L1 took
+back what blocks hold, they are sealed again before anything else (``again``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 from prometheus_client.core import Metric
 
@@ -23,11 +23,13 @@ from ethrex_node import _native
 from ethrex_node.builder import Builder
 from ethrex_node.chain import Chain
 from ethrex_node.observe import metrics
-from ethrex_node.rollup.sequencer import policy, sealed
+from ethrex_node.rollup.sequencer import again, policy, sealed
 from ethrex_node.rollup.sequencer.policy import BlockPlan, Limits, OpenBatch
-from ethrex_node.rollup.store import Store
-from ethrex_node.rollup.store.environment import key
-from ethrex_node.rollup.store.schema import QUEUE, SEALED, SealedBlock
+from ethrex_node.rollup.store import Store, Txn
+from ethrex_node.rollup.store.environment import ONLY_ROW, key
+from ethrex_node.rollup.store.schema import GO_BACK, QUEUE, SEALED, SealedBlock
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,9 @@ class Sequencer:
         self.ended: Counter[str] = Counter()
         self.sealed = 0
         self.waits_for: str | None = None
+        self.taken_back = 0
+        self.dropped = 0
+        self._again: dict[int, SealedBlock] = {}
         self._chain = chain
         self._builder = builder
         self._store = store
@@ -88,11 +93,13 @@ class Sequencer:
 
     async def start(self) -> None:
         """Find again where the last run stopped. Raises `sealed.Inconsistent`."""
+        await self._go_back()
         head = self._chain.head
         dropped = await self._store.write(lambda txn: sealed.drop_above(txn, head.number))
         with self._store.read() as txn:
             last = sealed.at(txn, head.number, head.hash)
             self.open = OpenBatch.of(sealed.since_last_end(txn, head.number))
+            self._again = sealed.taken_back(txn)
         self.queue_index = 0 if last is None else last.queue_index
         facts = {"block": head.number, "queue_index": self.queue_index, "open_blocks": self.open.blocks}
         log.info("sequencer goes on", extra=facts | {"forgotten": dropped})
@@ -112,6 +119,8 @@ class Sequencer:
     async def step(self) -> SealedBlock | None:
         """End the batch if it is time, then seal a block. None: somebody asked to wait."""
         async with self._turn:
+            if self._again:
+                await self._seal_again()
             reason = policy.end_reason(self.open, self._settings.limits, self._now_ms())
             if reason is not None:
                 await self._end(reason)
@@ -143,12 +152,96 @@ class Sequencer:
         for listener in self.listeners:
             listener(last)
 
+    async def take_back(self, change: Callable[[Txn], T]) -> T:
+        """
+        Run a change of the store that makes blocks void (`sealed.take_back`), and go back to before them; they are sealed
+        again in the next step. Nothing is sealed meanwhile.
+        """
+        async with self._turn:
+            made = await self._store.write(change)
+            before = self._chain.head.number
+            await self.start()
+            self.taken_back += before - self._chain.head.number
+            return made
+
+    async def _go_back(self) -> None:
+        """To before the void blocks, where the chain is to go back."""
+        with self._store.read() as txn:
+            target = txn.get(GO_BACK, ONLY_ROW)
+        if target is None:
+            return
+        block = target.hash or self._chain.native.canonical_hash(0)
+        assert block is not None, "the genesis is there"
+        log.warning("the chain goes back", extra={"from": self._chain.head.number, "to": target.number})
+        await self._chain.set_head(block)
+        await self._store.write(lambda txn: txn.delete(GO_BACK, ONLY_ROW))
+
+    async def _seal_again(self) -> None:
+        """What was taken back; what a crash left of it is done by the next run."""
+        native, rows = self._chain.native, self._again
+        head = self._chain.head.number
+        await self._end_as_before(rows.get(head))
+        done = [row for number, row in sorted(rows.items()) if number <= head]
+        left = await self._chain.write(lambda: again.left_out(native, done))
+        for number in range(head + 1, max(rows) + 1):
+            old = rows[number]
+            if (reason := policy.end_reason(self.open, self._settings.limits, old.sealed_at_ms)) not in (None, "time"):
+                await self._end(str(reason))
+            own = await self._chain.write(lambda old=old: native.pooled_transactions(old.hash))  # type: ignore[misc]
+            left = await self._one_again(self._coming_again(old, [*left, *own]), old.sealed_at_ms)
+            await self._end_as_before(old)
+        while left:
+            before = len(left)
+            if (reason := policy.end_reason(self.open, self._settings.limits, self._now_ms())) is not None:
+                await self._end(reason)
+            left = await self._one_again(replace(self._coming(self.open), candidates=left), self._now_ms())
+            if len(left) == before:
+                break
+        gone = await self._chain.write(lambda: again.left_out(native, [row for _, row in sorted(rows.items())]))
+        dropped = [one.hash for one in gone]
+        await self._store.write(lambda txn: sealed.finish_again(txn, dropped))
+        self._again = {}
+        self.dropped += len(dropped)
+        log.warning("what was taken back is sealed again", extra={"head": self._chain.head.number, "dropped": dropped})
+
+    async def _end_as_before(self, old: SealedBlock | None) -> None:
+        """The batch ends with the head, if it did so with this block, which had its number."""
+        if old is not None and old.ends_batch and self.open.blocks:
+            await self._end("again")
+
+    def _coming_again(self, old: SealedBlock, candidates: list[_native.Transaction]) -> Coming:
+        timestamp = max(old.timestamp, self._chain.head.timestamp)
+        prices = self.open.prices or (old.l1_base_fee, old.l1_blob_base_fee)
+        return replace(self._coming(self.open), timestamp=timestamp, prices=prices, candidates=candidates)
+
+    async def _one_again(self, coming: Coming, sealed_at_ms: int) -> list[_native.Transaction]:
+        """Seal a block of these candidates, in their order. Gives those that wait for the next one."""
+        built = await self._chain.write(lambda: self._build(coming))
+        gas_limit = self._chain.native.next_block(coming.timestamp).gas_limit
+        cut = again.cut_at(coming.candidates, built, gas_limit, coming.plan.max_data_bytes)
+        if cut is not None:
+            shorter = replace(coming, candidates=coming.candidates[:cut])
+            built = await self._chain.write(lambda: self._build(shorter))
+        await self._add(built, coming, sealed_at_ms)
+        there = {one.hash for one in built.included}
+        return [one for one in coming.candidates if one.hash not in there]
+
     async def _seal(self) -> SealedBlock:
         coming = self._coming(self.open)
         built = await self._chain.write(lambda: self._build(coming))
         self._builder.forget(built.impossible)
-        row = self._row(built, coming)
-        await self._store.write(lambda txn: sealed.put(txn, row))
+        return await self._add(built, coming, self._now_ms())
+
+    async def _add(self, built: _native.Built, coming: Coming, sealed_at_ms: int) -> SealedBlock:
+        """A block becomes the head. Raises `ItemGone` where L1 took back what it holds."""
+        row = self._row(built, coming, sealed_at_ms)
+        items = coming.plan.items[: built.privileged]
+
+        def change(txn: Txn) -> None:
+            sealed.check_items(txn, self.queue_index, items)
+            sealed.put(txn, row)
+
+        await self._store.write(change)
         await self._chain.set_head(built.hash)
         self.open, self.queue_index = self.open.with_block(row), row.queue_index
         self.sealed += 1
@@ -159,7 +252,7 @@ class Sequencer:
         """The block as it would be sealed now, for those who ask for the pending one. Nothing is kept of it."""
         coming = self._coming(self._batch_of_next())
         if self._second_is_full(coming.timestamp):
-            coming = dataclasses.replace(coming, timestamp=coming.timestamp + 1)
+            coming = replace(coming, timestamp=coming.timestamp + 1)
         built = await self._chain.write(lambda: self._build(coming, keep=False))
         assert built.pending is not None
         return built.pending
@@ -203,7 +296,7 @@ class Sequencer:
             keep=keep,
         )
 
-    def _row(self, built: _native.Built, coming: Coming) -> SealedBlock:
+    def _row(self, built: _native.Built, coming: Coming, sealed_at_ms: int) -> SealedBlock:
         return SealedBlock(
             number=built.number,
             hash=built.hash,
@@ -214,7 +307,7 @@ class Sequencer:
             queue_index=self.queue_index + built.privileged,
             l1_base_fee=coming.prices[0],
             l1_blob_base_fee=coming.prices[1],
-            sealed_at_ms=self._now_ms(),
+            sealed_at_ms=sealed_at_ms,
         )
 
     def _now_ms(self) -> int:
@@ -230,4 +323,9 @@ class Sequencer:
         yield metrics.gauge("rollup_open_batch_blocks", "Blocks of the batch that is open", self.open.blocks)
         is_waiting = float(self.waits_for is not None)
         yield metrics.gauge("rollup_waiting", "1 while nothing is sealed since L1 or provers are behind", is_waiting)
+        yield metrics.counter("rollup_blocks_taken_back", "Blocks that L1 made void by another queue", self.taken_back)
+        yield metrics.counter("rollup_transactions_dropped", "Users' transactions that went with them", self.dropped)
+        yield metrics.gauge(
+            "rollup_sealing_again", "Blocks that L1 made void and are being sealed again", len(self._again)
+        )
         yield metrics.gauge("rollup_queue_index", "Items of the L1 queue that are behind the chain", self.queue_index)

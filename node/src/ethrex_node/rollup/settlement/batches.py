@@ -152,7 +152,7 @@ class Batches:
         asked = 0
         with self._store.read() as txn:
             batches = [row for _, row in txn.scan(schema.BATCHES, start=key(after + 1))]
-            known = {job.batch for _, job in txn.scan(schema.JOBS)}
+            known = {job.batch for _, job in txn.scan(schema.JOBS) if job.state is not schema.JobState.WITHDRAWN}
         for batch in (one for one in batches if one.number not in known):
             before = self.get(batch.number - 1)
             statement = self._genesis if before is None else before.statement

@@ -119,6 +119,13 @@ class Committer:
                 self.waits_for = str(error)
             await asyncio.sleep(self._settings.every_seconds)
 
+    def forget_from(self, number: int) -> None:
+        """Batches from this one on were taken back."""
+        self.recorded, self.committed, self.final = (
+            min(before, number - 1) for before in (self.recorded, self.committed, self.final)
+        )
+        self._hold.reset()
+
     async def step(self) -> list[OutboxEntry]:
         """
         Record commits of batches whose time has come; gives their entries.

@@ -60,6 +60,12 @@ def purpose_of(first: int, last: int) -> str:
     return f"verify/{first}-{last}"
 
 
+def last_of(purpose: str) -> int:
+    """The last batch of a verification; 0 for another purpose."""
+    kind, _, numbers = purpose.partition("/")
+    return int(numbers.partition("-")[2]) if kind == "verify" else 0
+
+
 def purposes_with(number: int) -> Iterator[str]:
     """Every verification that a batch may be in."""
     for first in range(max(1, number - MOST_BATCHES + 1), number + 1):

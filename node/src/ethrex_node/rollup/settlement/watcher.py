@@ -2,7 +2,8 @@
 Follow the queue on L1: every item ends up in the store, once, in order, as the transaction that L2 executes.
 
 Items are taken at a depth where L1 does not change its mind. If it does all the same, the watcher goes back and reads
-again; an item that a block of ours holds already and that is gone from L1 is an alarm, since that block is void.
+again, once the new chain has come as far as what was read of the old one: most transactions come again in it. Where an item
+that a block of ours holds is another one then, or none, that block is void: `exchanged` is told (see ``taking_back``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,22 @@ class QueueBroken(Exception):
     """What L1 says of the queue does not fit together: its hashes, or what was taken from it before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """L1's queue is another one from `index` on, which a block of ours holds: `items` are what was read again, up to `watched`."""
+
+    index: int
+    items: tuple[QueueItem, ...]
+    watched: Watched
+
+
+async def alarm(found: Exchange) -> None:
+    """Raises `QueueBroken`."""
+    raise QueueBroken(
+        f"item {found.index} of the queue is another one than the one that is in a block of this chain, or none"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`tag`: L1's safe head, or with "latest" so many blocks below it."""
@@ -45,9 +62,13 @@ class Settings:
 
 
 class Watcher:
+    """`exchanged` hears of items that blocks of ours hold and L1 does not: nothing is written then, and it hears again."""
+
     def __init__(self, store: Store, client: L1Client, addresses: contracts.Addresses, settings: Settings) -> None:
+        self.exchanged: Callable[[Exchange], Awaitable[None]] = alarm
         self.refusals: Counter[str] = Counter()
         self.rewinds = 0
+        self._gone: Watched | None = None  # told of already
         self._store = store
         self._client = client
         self._addresses = addresses
@@ -67,7 +88,11 @@ class Watcher:
         """Take in what is new at the depth; gives the number of items. Raises `L1Error`, `QueueBroken`."""
         head = await self._client.head(self._settings.tag)
         newest = head.number - self._settings.depth
-        watched = await self._still_there(self.watched())
+        watched = self.watched()
+        if watched is not None and newest < watched.l1_block:
+            return 0  # nodes are behind, or L1's new chain is not as far as the old one was
+        if watched is not None and not await self._is_there(watched):
+            return await self._read_again(watched, newest)
         first = self._addresses.deployed_at_block if watched is None else watched.l1_block + 1
         taken = 0
         while first <= newest:
@@ -87,22 +112,26 @@ class Watcher:
         return 0 if newest is None else newest[1].index + 1
 
     async def _take(self, first: int, last: int) -> int:
-        topics = [contracts.PRIVILEGED_TX_SENT.topic, self._addresses.chain_id.to_bytes(32, "big")]
-        logs = await self._client.logs(self._addresses.bridge, topics, first, last)
-        block = await self._client.block(last)
-        if block is None:
-            raise errors.Disagreement(f"block {last}", 1, 0, ())
-        items = [self._item(one) for one in logs]
+        items, watched = await self._read(first, last)
 
         def change(txn: Txn) -> None:
             for item in items:
                 _put(txn, item)
-            txn.put(schema.WATCHED, ONLY_ROW, Watched(last, block.hash))
+            txn.put(schema.WATCHED, ONLY_ROW, watched)
 
         await self._store.write(change)
         if items:
             log.info("items of the L1 queue", extra={"items": len(items), "up_to": items[-1].index, "l1_block": last})
         return len(items)
+
+    async def _read(self, first: int, last: int) -> tuple[list[QueueItem], Watched]:
+        """What L1 has queued in these blocks, and that it was read so far."""
+        topics = [contracts.PRIVILEGED_TX_SENT.topic, self._addresses.chain_id.to_bytes(32, "big")]
+        logs = await self._client.logs(self._addresses.bridge, topics, first, last)
+        block = await self._client.block(last)
+        if block is None:
+            raise errors.Disagreement(f"block {last}", 1, 0, ())
+        return [self._item(one) for one in logs], Watched(last, block.hash)
 
     def _item(self, found: answers.Log) -> QueueItem:
         said = contracts.PRIVILEGED_TX_SENT.read(found)
@@ -125,32 +154,43 @@ class Watcher:
             l1_transaction=found.transaction_hash,
         )
 
-    async def _still_there(self, watched: Watched | None) -> Watched | None:
-        """The point up to which what was read still holds; what lies above it is dropped."""
-        if watched is None:
-            return None
+    async def _is_there(self, watched: Watched) -> bool:
         block = await self._client.block(watched.l1_block)
-        if block is not None and block.hash == watched.l1_hash:
-            return watched
-        self.rewinds += 1
-        back = max(watched.l1_block - self._settings.rewind_blocks, self._addresses.deployed_at_block)
-        kept = await self._client.block(back)
-        point = None if kept is None or back == self._addresses.deployed_at_block else Watched(back, kept.hash)
-        log.error("L1 took blocks back that it called safe", extra={"from": watched.l1_block, "read_again_from": back})
-        await self._store.write(lambda txn: _drop_above(txn, back, point))
-        return point
+        return block is not None and block.hash == watched.l1_hash
+
+    async def _read_again(self, watched: Watched, newest: int) -> int:
+        """From before the reorg on. Gives the number of items that came in."""
+        if watched != self._gone:
+            self._gone = watched
+            self.rewinds += 1
+            log.error("L1 took blocks back that it called safe", extra={"from": watched.l1_block, "newest": newest})
+        back = await self._before_reorg(watched)
+        items: list[QueueItem] = []
+        read = watched
+        for first in range(back + 1, newest + 1, BLOCKS_AT_ONCE):
+            more, read = await self._read(first, min(first + BLOCKS_AT_ONCE - 1, newest))
+            items += more
+        wrong = await self._store.write(lambda txn: _exchange(txn, back, items, read))
+        if wrong is not None:
+            await self.exchanged(Exchange(wrong, tuple(items), read))
+            return 0
+        return len(items)
+
+    async def _before_reorg(self, watched: Watched) -> int:
+        """A block that was not taken back: a final one, if the setting is not further back."""
+        final = await self._client.final((await self._client.head()).number)
+        back = min(watched.l1_block - self._settings.rewind_blocks, final)
+        return max(back, self._addresses.deployed_at_block - 1)
 
 
 def _put(txn: Txn, item: QueueItem) -> None:
     """
     The next item, or one that is known and was read again. Raises `QueueBroken`: a node of L1 has left an item out or made
-    one up, or L1 has exchanged one that a block of ours holds.
+    one up.
     """
     known = txn.get(schema.QUEUE, key(item.index))
     if known is not None and known.raw != item.raw:
-        raise QueueBroken(
-            f"item {item.index} of the queue is another one than the one that is in a block of this chain"
-        )
+        raise QueueBroken(f"L1 told of another item {item.index} of the queue than before, and took no block back")
     before = None if item.index == 0 else txn.get(schema.QUEUE, key(item.index - 1))
     if before is None and item.index != 0:
         raise QueueBroken(f"L1 told of item {item.index} of the queue and not of the one before it")
@@ -163,19 +203,30 @@ def _put(txn: Txn, item: QueueItem) -> None:
     txn.put(schema.QUEUE_OF_TRANSACTION, key(item.l1_transaction, item.index), schema.QueueIndex(item.index))
 
 
-def _drop_above(txn: Txn, l1_block: int, point: Watched | None) -> None:
-    """Items that no block of ours holds are read again; those that one holds are compared when they come again."""
-    gone = [(at, item) for at, item in txn.scan(schema.QUEUE) if item.l1_block > l1_block or point is None]
+def _exchange(txn: Txn, back: int, items: Sequence[QueueItem], read: Watched) -> int | None:
+    """
+    Put what L1's queue has above block `back` in the place of what was known of it. Where a block of ours holds something
+    else nothing is written: gives the first such index.
+    """
     newest_block = txn.last(schema.SEALED)
     used = 0 if newest_block is None else newest_block[1].queue_index
-    for at, item in gone:
-        if item.index >= used:
-            txn.delete(schema.QUEUE, at)
-            txn.delete(schema.QUEUE_OF_TRANSACTION, key(item.l1_transaction, item.index))
-    if point is None:
-        txn.delete(schema.WATCHED, ONLY_ROW)
-    else:
-        txn.put(schema.WATCHED, ONLY_ROW, point)
+    found = {item.index: item for item in items}
+    old = [item for _, item in txn.scan(schema.QUEUE) if item.l1_block > back]
+    wrong = [item.index for item in old if item.index not in found or found[item.index].raw != item.raw]
+    if wrong and wrong[0] < used:
+        return wrong[0]
+    replace_from(txn, wrong[0] if wrong else 1 << 63, items, read)
+    return None
+
+
+def replace_from(txn: Txn, index: int, items: Sequence[QueueItem], read: Watched) -> None:
+    """Items from `index` on are gone from L1; it has these, among them what stays."""
+    for at, item in list(txn.scan(schema.QUEUE, start=key(index))):
+        txn.delete(schema.QUEUE, at)
+        txn.delete(schema.QUEUE_OF_TRANSACTION, key(item.l1_transaction, item.index))
+    for item in items:
+        _put(txn, item)
+    txn.put(schema.WATCHED, ONLY_ROW, read)
 
 
 def _address(text: str) -> bytes:

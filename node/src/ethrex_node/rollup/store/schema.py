@@ -140,10 +140,36 @@ class QueueIndex:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class BlockId:
+    number: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReorg:
+    """
+    L1 took an item back that blocks of ours held: from `index` on the queue is another one. Blocks `first_block` to
+    `last_block` were sealed again without it; `dropped` are users' transactions that were not valid any more.
+    """
+
+    number: int
+    at_ms: int
+    index: int
+    first_block: int
+    last_block: int
+    first_batch: int
+    is_done: bool = False
+    dropped: tuple[bytes, ...] = ()
+
+
 QUEUE: Final = Table("queue", QueueItem)  # index
 QUEUE_OF_TRANSACTION: Final = Table("queue_of_transaction", QueueIndex)  # hash of the transaction on L1, index
 WATCHED: Final = Table("watched", Watched)  # one row
 SEALED: Final = Table("sealed", SealedBlock)  # number
+TAKEN_BACK: Final = Table("taken_back", SealedBlock)  # number: blocks whose transactions are to be sealed again
+GO_BACK: Final = Table("go_back", BlockId)  # one row: where the chain has to go back to first
+QUEUE_REORGS: Final = Table("queue_reorgs", QueueReorg)  # number
 
 
 # Batches and what leaves with them
@@ -219,6 +245,7 @@ class JobState(enum.StrEnum):
     PROVEN = "proven"
     UNPROVABLE = "unprovable"  # execution refused it: never tried again as it is
     EXHAUSTED = "exhausted"  # failed too often
+    WITHDRAWN = "withdrawn"  # its batch was taken back; the row keeps count of fences
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +392,7 @@ TERM: Final = Table("term", Term)  # one row
 TABLES: Final[tuple[Table[Any], ...]] = (
     *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
+    *(TAKEN_BACK, GO_BACK, QUEUE_REORGS),
     *(BATCHES, OPENINGS, PAYLOADS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
     *(SPONSORED, SPONSOR_USED, SPONSOR_REPLACED),
