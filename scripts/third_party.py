@@ -93,9 +93,17 @@ def _preinstalls() -> Iterator[Row]:
     yield origin["name"], origin["version"], origin["licence"]
 
 
+# contracts/test/public, which the tests deploy.
+PUBLIC_VERIFIERS: Final = (
+    ("public/sp1-v5, templates: sp1-recursion-gnark-ffi", "5.2.4", "MIT OR Apache-2.0"),
+    ("public/sp1-v5, exported: github.com/jtguibas/gnark", "41125bc190", "Apache-2.0, MIT"),
+)
+
+
 def _proofs() -> Iterator[Row]:
     """Data alone: each file says where its proof and the numbers of its verifying key are from."""
     for path in (ROOT / "contracts/test/fixtures").glob("*.json"):
         read = json.loads(path.read_text(encoding="utf-8"))
         for name, origin in (("proof", read["origin"]), ("key", read["verifier"]["origin"])):
             yield f"{path.name}, {name}: {origin['repo']}", origin["commit"][:10], origin["licence"]
+    yield from PUBLIC_VERIFIERS

@@ -7,6 +7,8 @@ import {Batch, Proof} from "../src/interfaces/Types.sol";
 import {IRiscZeroVerifier, Risc0Verifier} from "../src/l1/Risc0Verifier.sol";
 import {ISP1Verifier, Sp1Verifier} from "../src/l1/Sp1Verifier.sol";
 import {Kinds} from "../src/libraries/Kinds.sol";
+import {SP1Verifier as PublicGroth16} from "./public/sp1-v5/SP1VerifierGroth16.sol";
+import {SP1Verifier as PublicPlonk} from "./public/sp1-v5/SP1VerifierPlonk.sol";
 import {Risc0Groth16, Sp1Groth16} from "./support/Groth16.sol";
 import {World} from "./support/World.sol";
 
@@ -99,8 +101,11 @@ abstract contract RealProofs is World {
 
 abstract contract Sp1Proofs is RealProofs {
     function _load(string memory name) internal {
+        _load(name, new Sp1Groth16(_read(name)));
+    }
+
+    function _load(string memory name, ISP1Verifier published) internal {
         string memory json = _read(name);
-        Sp1Groth16 published = new Sp1Groth16(json);
         (key, shown) = (vm.parseJsonBytes32(json, ".program_vkey"), vm.parseJsonBytes(json, ".public_values"));
         proof = vm.parseJsonBytes(json, ".proof");
         (verifier, adapter, kind) = (address(published), new Sp1Verifier(published), Kinds.SP1);
@@ -119,6 +124,37 @@ contract Sp1V5Test is Sp1Proofs {
     function setUp() public override {
         super.setUp();
         _load("sp1-v5");
+    }
+}
+
+/// Succinct's own contracts, as they are on public chains.
+contract Sp1V5PublicGroth16Test is Sp1Proofs {
+    function setUp() public override {
+        super.setUp();
+        _load("sp1-v5", new PublicGroth16());
+    }
+
+    /// Tests over processes deploy this file.
+    function test_the_file_of_its_code_is_what_is_compiled() public view {
+        bytes memory kept = vm.parseBytes(_text("sp1-v5-groth16.hex"));
+        vm.assertEq(keccak256(kept), keccak256(type(PublicGroth16).creationCode));
+    }
+
+    /// Without the end of the line.
+    function _text(string memory name) private view returns (string memory) {
+        bytes memory read = bytes(vm.readFile(string.concat("test/fixtures/", name)));
+        bytes memory text = new bytes(read.length - 1);
+        for (uint256 i = 0; i < text.length; ++i) {
+            text[i] = read[i];
+        }
+        return string(text);
+    }
+}
+
+contract Sp1V5PublicPlonkTest is Sp1Proofs {
+    function setUp() public override {
+        super.setUp();
+        _load("sp1-v5-plonk", new PublicPlonk());
     }
 }
 

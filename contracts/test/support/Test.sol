@@ -15,6 +15,7 @@ interface Vm {
     function assertTrue(bool condition) external pure;
     function assertTrue(bool condition, string calldata error) external pure;
     function assertFalse(bool condition) external pure;
+    function assertFalse(bool condition, string calldata error) external pure;
     function assume(bool condition) external pure;
     function blobBaseFee(uint256 fee) external;
     function blobhashes(bytes32[] calldata hashes) external;
@@ -38,6 +39,7 @@ interface Vm {
     function parseJsonBytes32Array(string calldata json, string calldata key) external pure returns (bytes32[] memory);
     function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
+    function parseBytes(string calldata text) external pure returns (bytes memory);
     function pauseGasMetering() external;
     function prank(address sender) external;
     function prank(address sender, address origin) external;
@@ -46,9 +48,11 @@ interface Vm {
     function stopPrank() external;
     function readFile(string calldata path) external view returns (string memory);
     function resumeGasMetering() external;
+    function revertToState(uint256 snapshot) external returns (bool);
     function roll(uint256 number) external;
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
+    function snapshotState() external returns (uint256);
     function store(address target, bytes32 slot, bytes32 value) external;
     function toString(uint256 value) external pure returns (string memory);
     function toString(bytes32 value) external pure returns (string memory);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,34 @@ def test_blocks_faster_than_the_header_allows_are_refused() -> None:
 
 def test_the_user_has_money(running: Running) -> None:
     assert balance(running, USER) > 0
+
+
+DRAIN_ITEMS = 10  # of a deployment's plan: what a batch has to take of a queue that is overdue, if it does not take all
+
+
+@pytest.mark.timeout(300)
+async def test_ten_thousand_overdue_items_drain_while_users_go_on(running: Running) -> None:
+    ends: list[SealedBlock] = []
+    running.sequencer.listeners.append(ends.append)
+    await running.sequencer.start()
+    running.queue(*(running.user.item(FRIEND, 1) for _ in range(10_000)))
+    sent = 0
+    while running.sequencer.queue_index < 10_000:
+        if sent < 20:
+            running.admit(running.user.send(COUNTER))
+            sent += 1
+        assert await running.sequencer.step() is not None
+        running.seconds += 5.0
+    await running.sequencer.end_batch()
+
+    taken = [end.queue_index for end in ends]
+    assert all(after - before >= DRAIN_ITEMS for before, after in pairwise([0, *taken]))
+    assert taken[-1] == 10_000
+    assert balance(running, FRIEND) == 10_000
+    assert running.pool.counts() == (0, 0)
+    previous = _native.genesis_batch(running.user.genesis, l1_chain_id=1, proposer=bytes(20), salt=bytes(32))
+    first = 1
+    for end in ends:
+        made = running.native.reader().batch(first, end.number, previous, 1, None)
+        assert _native.batch_hash(_native.execute_batch(made.input)) == made.hash
+        previous, first = made.encoded, end.number + 1
