@@ -87,6 +87,7 @@ native: ## rebuild only the native core
 
 docs: setup ## write the generated pages again
 	@$(PYTHON) scripts/generated.py
+	@$(PYTHON) scripts/plain_yaml.py --if-helm
 
 manifests: setup ## write the operator as plain YAML again, in one file: chart and CRDs (needs helm)
 	@$(PYTHON) scripts/plain_yaml.py

@@ -128,10 +128,44 @@ class Alarms(Model):
 
 
 class Archive(Model):
-    """Keeps the blobs, which L1 forgets after some 18 days."""
+    """Keeps the blobs, which L1 forgets after some 18 days. It takes them from `l1.beaconUrl`, on a dev L1 from that."""
 
     enabled: bool = False
     storage: Storage = Storage()
+    resources: Resources = Resources()
+    placement: Placement = Placement()
+
+
+class Member(Model):
+    """One of a data committee, that runs here."""
+
+    key: SigningKey | None = None
+    """Signs that a payload is kept. On a dev L1 it may be left out, by the first four."""
+
+
+class Committee(Model):
+    """Keeps what a validium does not publish. L1 takes a batch with the signatures of `threshold` members."""
+
+    threshold: Annotated[int, Field(ge=1, le=16)]
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=16)]
+    storage: Storage = Storage()
+    """Of each. Nobody else may have what it keeps."""
+    resources: Resources = Resources()
+    placement: Placement = Placement()
+
+    rules = (
+        Rule(
+            "self.threshold <= size(self.members)",
+            "threshold is above the number of members",
+            lambda committee: committee.threshold <= len(committee.members),
+            "threshold",
+        ),
+        Rule(
+            "self.threshold == oldSelf.threshold && self.members == oldSelf.members",
+            "threshold and members cannot be changed: L1 knows the chain by them",
+            path="members",
+        ),
+    )
 
 
 class Delays(Model):
@@ -151,6 +185,8 @@ class RollupSpec(Model):
     bootstrap: Literal["New", "L1"] = "New"
     """L1: rebuild the state from what is published there."""
     mode: Literal["Rollup", "Validium"] = "Rollup"
+    committee: Committee | None = None
+    """Of mode Validium, and only there."""
     native_token: Address | None = None
     """An ERC-20 on L1 that is the coin of the chain."""
     genesis: Genesis = Genesis()
@@ -171,6 +207,24 @@ class RollupSpec(Model):
     """Nothing is changed while it is; the chain goes on."""
 
     rules = (
+        Rule(
+            "has(self.committee) == (self.mode == 'Validium')",
+            "committee is needed with mode Validium, and only there",
+            lambda spec: (spec.committee is not None) == (spec.mode == "Validium"),
+            "committee",
+        ),
+        Rule(
+            "!self.archive.enabled || self.mode == 'Rollup'",
+            "a validium publishes no blobs: its committee keeps the data",
+            lambda spec: not spec.archive.enabled or spec.mode == "Rollup",
+            "archive.enabled",
+        ),
+        Rule(
+            "!self.archive.enabled || has(self.l1.ref) || has(self.l1.beaconUrl)",
+            "an archive needs l1.beaconUrl: blobs come from there",
+            lambda spec: not spec.archive.enabled or spec.l1.ref is not None or spec.l1.beacon_url is not None,
+            "l1.beaconUrl",
+        ),
         *(
             Rule(f"self.{name} == oldSelf.{name}", f"{name} cannot be changed: L1 knows the chain by it", path=name)
             for name in ("l1", "chainId", "mode", "genesis", "bootstrap")

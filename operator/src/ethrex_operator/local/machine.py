@@ -95,8 +95,8 @@ class Machine:
     def result(self, workload: Workload) -> str:
         return str(self._folder / "results" / f"{workload.name}.json")
 
-    def admission(self, workload: Workload, file: str) -> tuple[str, ...]:
-        return ("--proof-coordinator.tokens", self.file(workload, file))
+    def admission(self, workload: Workload, asked: parts.Admission) -> tuple[str, ...]:
+        return (f"{asked.prefix}tokens", self.file(workload, asked.file))
 
     def token(self, account: str, audience: str) -> str:
         path = self._folder / "files" / "tokens" / f"{account}@{audience}"

@@ -25,7 +25,7 @@ def of(world: World, asking: EthrexRollup | EthrexSettlement) -> L1:
     node = world.store.model(EthrexL1Node, namespace, asked.ref.name)
     if node is None:
         raise Unmet("L1NotFound", f"spec.l1.ref: there is no EthrexL1Node {namespace}/{asked.ref.name}")
-    return l1s.seen_from(node, asking.namespace)
+    return l1s.seen_from(node, asking.namespace, asked.beacon_url)
 
 
 def addresses(at: L1, namespace: str) -> list[str]:

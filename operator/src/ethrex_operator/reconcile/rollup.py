@@ -12,6 +12,7 @@ from ..kube import conditions, objects
 from ..kube.children import Change
 from ..kube.client import Object
 from ..kube.conditions import Condition
+from ..topology import archive, committee
 from ..topology import rollup as rollups
 from ..topology.facts import Contracts
 from ..topology.workload import Workload
@@ -35,14 +36,16 @@ async def reconcile(world: World, rollup: EthrexRollup, changes: list[Change]) -
     workloads = rollups.workloads(wanted) if known is not None else ()
     cluster = cluster_for(world, rollup.namespace, workloads, l1.name_of(rollup))
     chain = [each for one in workloads for each in objects.children(one, owner, cluster)]
+    if workloads:
+        chain.append(objects.door(rollups.door(rollup), owner))
     found = await _registered(world, wanted, chain, changes)
     fields = found.fields | {"chainId": rollup.spec.chain_id}
     if known is None:
         starts = [conditions.no("Sequencing", "Starting")] if found.current else []
         parts = [found.deployed, found.verified, *starts]
         return _report(reachable, parts, fields, again=0.1 if found.current else SOON_SECONDS)
-    following = await _following(world, rollup, workloads[1:], found, changes)
-    parts = [reachable, found.deployed, found.verified, *following]
+    beside = await _beside(world, rollup, workloads[1:], found, changes)
+    parts = [reachable, found.deployed, found.verified, *beside]
     return await _chain(world, wanted, workloads[0], found, fields, parts, changes)
 
 
@@ -89,7 +92,7 @@ async def _chain(
     found = running.instance(world, rollup.namespace, sequencer)
     if contracts.current and await running.roll(world, rollup.namespace, found):
         changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
-    fields = fields | {"endpoints": {"rpc": url(sequencer.name, rollup.namespace, rollups.RPC.number)}}
+    fields = fields | {"endpoints": {"rpc": url(rollups.door(rollup).name, rollup.namespace, rollups.RPC.number)}}
     parts = [_reserved(world, rollup, wanted), _up_to_date(contracts, found), *known]
     if not found.ready:
         parts.append(conditions.no("Sequencing", "PodNotReady", found.reason))
@@ -110,26 +113,33 @@ def _up_to_date(contracts: deploying.Found, found: running.Instance) -> Conditio
     return conditions.no("UpToDate", "Rolling") if found.outdated else conditions.yes("UpToDate", "TemplateRuns")
 
 
-async def _following(
+async def _beside(
     world: World,
     rollup: EthrexRollup,
-    followers: tuple[Workload, ...],
+    others: tuple[Workload, ...],
     contracts: deploying.Found,
     changes: list[Change],
 ) -> list[Condition]:
-    """Where any is wanted: whether they all keep up. Their probes know by how much they lag."""
-    behind = []
-    for one in followers:
+    """A condition for each role besides the sequencer's. Probes of followers know by how much they lag."""
+    behind: dict[str, list[str]] = {one.role: [] for one in others}
+    for one in others:
         found = running.instance(world, rollup.namespace, one)
         if contracts.current and await running.roll(world, rollup.namespace, found):
             changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
         if not found.ready:
-            behind.append(f"{one.name}: {found.reason}")
-    if not followers:
-        return []
-    if behind:
-        return [conditions.no("Following", "PodNotReady", "; ".join(behind))]
-    return [conditions.yes("Following", "KeepUp")]
+            behind[one.role].append(f"{one.name}: {found.reason}")
+    told = []
+    for role, reasons in behind.items():
+        type, reason = BESIDE[role]
+        told.append(conditions.no(type, "PodNotReady", "; ".join(reasons)) if reasons else conditions.yes(type, reason))
+    return told
+
+
+BESIDE: Final = {
+    rollups.FOLLOWER: ("Following", "KeepUp"),
+    archive.ROLE: ("Archiving", "Runs"),
+    committee.ROLE: ("DataKept", "MembersServe"),
+}
 
 
 def _report(reachable: Condition, parts: list[Condition], fields: dict[str, Any], *, again: float) -> Report:

@@ -23,3 +23,4 @@ OWNER: Final = 0  # who signs for what, where a resource on a dev L1 does not sa
 COMMITTER: Final = 1
 SETTLER: Final = 2
 PROVER: Final = 3
+COMMITTEE: Final = range(6, 10)

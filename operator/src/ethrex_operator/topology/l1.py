@@ -65,12 +65,12 @@ def workload(node: EthrexL1Node) -> Workload:
     )
 
 
-def seen_from(node: EthrexL1Node, namespace: str) -> L1:
-    """As rollups in `namespace` reach it. A dev chain serves its blobs itself."""
+def seen_from(node: EthrexL1Node, namespace: str, beacon: str | None = None) -> L1:
+    """As rollups in `namespace` reach it. A dev chain serves its blobs itself; of another one `beacon` does."""
     where = None if node.namespace == namespace else node.namespace
     url = UrlOf(node.name, RPC.name, where)
     dev = node.spec.network.dev is not None
-    return L1(urls=(url,), beacon=url if dev else None, dev=dev)
+    return L1(urls=(url,), beacon=beacon or (url if dev else None), dev=dev)
 
 
 def rpc(asked: Rpc) -> tuple[Argument, ...]:

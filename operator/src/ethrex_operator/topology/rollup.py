@@ -1,5 +1,6 @@
 """
-An `EthrexRollup` as workloads: the deployer that registers it, sequencer, followers.
+An `EthrexRollup` as workloads: the deployer that registers it, sequencer, followers; what keeps its data has modules of its own
+(`archive`, `committee`).
 
 The sequencer's process has the roles watcher, committer, coordinator and settler in it. Before each start it writes the
 chain's deployment file from L1, which has to be as the plan says; so nothing is handed from the deployer to it.
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
-from . import dev_accounts, l1, running, settlement, signing
+from . import archive, committee, dev_accounts, l1, running, settlement, signing
 from .errors import Unmet
 from .facts import L1
 from .settlement import Settlement
@@ -20,8 +21,8 @@ from .signing import Signer
 from .workload import (
     Admission,
     Argument,
+    Door,
     File,
-    FileOf,
     Guest,
     Guests,
     InVolume,
@@ -42,6 +43,9 @@ COORDINATOR: Final = Port("coordinator", 3900, Reach.PROVERS)
 METRICS: Final = running.METRICS
 DATA: Final = "data"
 GUESTS: Final = "guests"
+ADMISSION: Final = "--proof-coordinator."
+SEQUENCER: Final = "sequencer"
+FOLLOWER: Final = "follower"
 STOP_SECONDS: Final = 60
 
 
@@ -74,8 +78,19 @@ def workloads(wanted: Wanted) -> tuple[Workload, ...]:
     """The chain, once its contracts are there: the sequencer first. Raises `Unmet`."""
     _refuse_unserved(wanted.rollup)
     planned = settlement.plan(wanted.settlement, (_registered(wanted),), hand_over=False)
-    followers = (_follower(wanted, planned, number) for number in range(wanted.rollup.spec.followers.replicas))
-    return (_sequencer(wanted, _keys(wanted.rollup, wanted.l1), planned), *followers)
+    rollup, at = wanted.rollup, wanted.l1
+    followers = (_follower(wanted, planned, number) for number in range(rollup.spec.followers.replicas))
+    return (
+        _sequencer(wanted, _keys(rollup, at), planned),
+        *followers,
+        *archive.workloads(rollup, at, planned),
+        *committee.workloads(rollup, at, planned, sequencer_name(rollup)),
+    )
+
+
+def door(rollup: EthrexRollup) -> Door:
+    """Where users come: to the followers that keep up, and where there are none to the sequencer."""
+    return Door(f"{rollup.name}-rpc", FOLLOWER if rollup.spec.followers.replicas else SEQUENCER, RPC)
 
 
 def _registered(wanted: Wanted) -> dict[str, Any]:
@@ -85,20 +100,17 @@ def _registered(wanted: Wanted) -> dict[str, Any]:
         raise Unmet(
             "NoProvers", "spec.proving.policy asks for attested proofs and spec.proving.pools names no such pool"
         )
-    return settlement.chain(wanted.rollup, _keys(wanted.rollup, wanted.l1).committer.address, signers)
+    members = committee.planned(wanted.rollup, wanted.l1)
+    return settlement.chain(wanted.rollup, _keys(wanted.rollup, wanted.l1).committer.address, signers, members)
 
 
 def _refuse_unserved(rollup: EthrexRollup) -> None:
     """What the API takes and nothing here runs yet is said, and not left out in silence. Raises `Unmet`."""
     spec = rollup.spec
-    if spec.mode != "Rollup":
-        raise Unmet("ModeNotServed", f"spec.mode {spec.mode}: the members of a data committee are not run yet")
     if spec.bootstrap != "New":
         raise Unmet(
             "BootstrapNotServed", f"spec.bootstrap {spec.bootstrap}: a chain is begun anew, or goes on with its volume"
         )
-    if spec.archive.enabled:
-        raise Unmet("ArchiveNotServed", "spec.archive.enabled: run `ethrex l2 archive-blobs --every` beside the rollup")
 
 
 def sequencer_name(rollup: EthrexRollup) -> str:
@@ -150,16 +162,17 @@ def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
         File(GUESTS, Guests(audience(rollup), _guests(wanted))),
         *keys.committer.files,
         *(keys.settler.files if keys.settler is not keys.committer else ()),
+        *committee.token(rollup, name),
     )
     return Workload(
         name=name,
-        role="sequencer",
+        role=SEQUENCER,
         account=name,
         program=Program.NODE,
         image=running.image(spec.image),
         lifetime=Lifetime.SERVICE,
         arguments=_sequencer_arguments(wanted, keys),
-        before=(_record(wanted),),
+        before=(settlement.record(wanted.l1, DATA),),
         ports=(RPC, COORDINATOR, METRICS),
         files=files,
         volumes=(running.volume(DATA, spec.sequencer.storage),),
@@ -178,20 +191,20 @@ def _follower(wanted: Wanted, planned: str, number: int) -> Workload:
     name = f"{rollup.name}-follower-{number}"
     return Workload(
         name=name,
-        role="follower",
+        role=FOLLOWER,
         account=f"{rollup.name}-follower",
         program=Program.NODE,
         image=running.image(spec.image),
         lifetime=Lifetime.SERVICE,
         arguments=(
-            *("l2", "follow", "--deployment", InVolume(DATA, f"deployment/{spec.chain_id}.json")),
+            *("l2", "follow", "--deployment", settlement.recorded(rollup, DATA)),
             *("--datadir", InVolume(DATA, "chain"), *l1.rpc(asked.rpc)),
             *("--eth.rpc-url", settlement.listed(wanted.l1), "--follow.tag", _tag(wanted)),
             *("--sequencer", UrlOf(sequencer_name(rollup), RPC.name), "--follow.max-lag", str(asked.max_lag_seconds)),
             *running.metrics(),
             *running.tracing(spec.tracing),
         ),
-        before=(_record(wanted),),
+        before=(settlement.record(wanted.l1, DATA),),
         ports=(RPC, METRICS),
         files=(File(settlement.PLAN, Text(planned)),),
         volumes=(running.volume(DATA, asked.storage),),
@@ -204,14 +217,6 @@ def _follower(wanted: Wanted, planned: str, number: int) -> Workload:
     )
 
 
-def _record(wanted: Wanted) -> tuple[Argument, ...]:
-    """Writes the chain's deployment file, where L1 is as the plan says."""
-    return (
-        *("l2", "deploy", "--plan", FileOf(settlement.PLAN), *settlement.urls("--eth-rpc-url", wanted.l1)),
-        *("--out", InVolume(DATA, "deployment")),
-    )
-
-
 def _tag(wanted: Wanted) -> str:
     """The head of L1 that is believed. A dev chain takes nothing back."""
     return "latest" if wanted.l1.dev else "safe"
@@ -221,7 +226,7 @@ def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
     spec = wanted.rollup.spec
     kinds = spec.proving.policy.require
     return (
-        *("l2", "sequencer", "--deployment", InVolume(DATA, f"deployment/{spec.chain_id}.json")),
+        *("l2", "sequencer", "--deployment", settlement.recorded(wanted.rollup, DATA)),
         *("--datadir", InVolume(DATA, "chain"), *l1.rpc(spec.sequencer.rpc)),
         *("--eth.rpc-url", settlement.listed(wanted.l1), "--watcher.tag", _tag(wanted)),
         *("--eth.max-fee-per-gas", str(spec.commit.max_fee_per_gas_wei)),
@@ -236,7 +241,8 @@ def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
         *("--committer.cheap-blob-fee", str(spec.commit.cheap_blob_fee_wei)),
         *(("--proof-coordinator.kinds", ",".join(kinds)) if kinds else ()),
         *("--proof-coordinator.addr", OwnAddress(), "--proof-coordinator.port", OwnPort(COORDINATOR.name)),
-        *("--proof-coordinator.prove-within", str(spec.proving.verify_within_seconds), Admission(GUESTS)),
+        *("--proof-coordinator.prove-within", str(spec.proving.verify_within_seconds), Admission(GUESTS, ADMISSION)),
+        *committee.arguments(wanted.rollup),
         *running.metrics(),
         *running.tracing(spec.tracing),
     )

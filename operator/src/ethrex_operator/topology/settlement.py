@@ -22,7 +22,7 @@ from . import dev_accounts, running, signing
 from .errors import Unmet
 from .facts import L1
 from .signing import Signer
-from .workload import Argument, File, FileOf, Joined, Lifetime, Part, Program, ResultFile, Text, Workload
+from .workload import Argument, File, FileOf, InVolume, Joined, Lifetime, Part, Program, ResultFile, Text, Workload
 
 PLAN: Final = "plan.json"
 ROLE: Final = "deployer"
@@ -100,13 +100,16 @@ def plan(settlement: Settlement, chains: tuple[dict[str, Any], ...], *, hand_ove
     return json.dumps(_without_none(wanted), indent=2) + "\n"
 
 
-def chain(rollup: EthrexRollup, committer: str, signers: tuple[str, ...]) -> dict[str, Any]:
+def chain(
+    rollup: EthrexRollup, committer: str, signers: tuple[str, ...], committee: dict[str, Any] | None
+) -> dict[str, Any]:
     """A rollup as a plan has it. `signers` are the accounts of attested provers."""
     spec = rollup.spec
     return {
         "chainId": spec.chain_id,
         "committers": [committer],
         "nativeToken": spec.native_token,
+        "dataCommittee": committee,
         "genesis": _genesis(rollup, committer),
         "proofs": {
             "required": spec.proving.policy.require,
@@ -169,6 +172,19 @@ def _deployer(name: str, settlement: Settlement, l1: L1, its_id: object, planned
         files=(File(PLAN, Text(planned)), *(settlement.owner.files if signs else ())),
         labels={SIGNER: account},
     )
+
+
+def record(l1: L1, volume: str) -> tuple[Argument, ...]:
+    """Writes the chain's deployment file, where L1 is as the plan says: what runs beside it begins with that."""
+    return (
+        *("l2", "deploy", "--plan", FileOf(PLAN), *urls("--eth-rpc-url", l1)),
+        *("--out", InVolume(volume, "deployment")),
+    )
+
+
+def recorded(rollup: EthrexRollup, volume: str) -> Argument:
+    """That file."""
+    return InVolume(volume, f"deployment/{rollup.spec.chain_id}.json")
 
 
 def urls(option: str, l1: L1) -> tuple[Argument, ...]:

@@ -85,7 +85,7 @@ def l1_of(manifest: Manifest, asking: EthrexRollup | EthrexSettlement) -> L1:
         return L1(urls=asked.urls, beacon=asked.beacon_url, dev=False)
     for node in manifest.l1_nodes:
         if (node.name, node.namespace) == (asked.ref.name, asked.ref.namespace or asking.namespace):
-            return l1s.seen_from(node, asking.namespace)
+            return l1s.seen_from(node, asking.namespace, asked.beacon_url)
     raise Unmet("L1NotFound", f"spec.l1.ref: there is no EthrexL1Node {asked.ref.name}")
 
 

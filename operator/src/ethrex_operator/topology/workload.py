@@ -102,9 +102,10 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The options by which a coordinator knows who comes: how depends on the place. `file` holds `Guests`."""
+    """The options by which somebody knows who comes: how depends on the place. `file` holds `Guests`."""
 
     file: str
+    prefix: str  # of the options, as in ``--proof-coordinator.``
 
 
 Argument = Part | Joined | Admission
@@ -142,9 +143,9 @@ class IdentityToken:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A workload, or all that bear its service account, that may come in a role of the coordinator's."""
+    """A workload, or all that bear its service account, that may come in a role."""
 
-    role: str  # prover, observer, operator
+    role: str  # a coordinator's: prover, observer, operator; a committee member's: writer, reader
     name: str
     account: str  # the service account, named like the workloads that have it
     namespace: str
@@ -228,7 +229,7 @@ class Workload:
     """One program that runs, or a number of equal ones. `name` is unique in its namespace."""
 
     name: str
-    role: str  # l1, deployer, sequencer, follower, prover
+    role: str  # l1, deployer, sequencer, follower, archive, committee, prover
     account: str  # the service account that it runs as, in a cluster
     program: Program
     image: Image
@@ -254,6 +255,15 @@ class Workload:
         raise LookupError(f"{self.name} has no port {name!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One address for all workloads of a role that an owner has. On one machine users come to each of them."""
+
+    name: str
+    role: str
+    port: Port
+
+
 class Place(Protocol):
     """What a place that runs workloads says of itself, to fill in arguments."""
 
@@ -264,7 +274,7 @@ class Place(Protocol):
     def volume(self, workload: Workload, name: str) -> str: ...
     def file(self, workload: Workload, name: str) -> str: ...
     def result(self, workload: Workload) -> str: ...
-    def admission(self, workload: Workload, file: str) -> tuple[str, ...]: ...
+    def admission(self, workload: Workload, asked: Admission) -> tuple[str, ...]: ...
 
 
 def command(arguments: tuple[Argument, ...], workload: Workload, place: Place) -> tuple[str, ...]:
@@ -272,7 +282,7 @@ def command(arguments: tuple[Argument, ...], workload: Workload, place: Place) -
     found: list[str] = []
     for argument in arguments:
         if isinstance(argument, Admission):
-            found.extend(place.admission(workload, argument.file))
+            found.extend(place.admission(workload, argument))
         else:
             found.append(filled(argument, workload, place))
     return tuple(found)

@@ -72,6 +72,7 @@ def no(kind: str, refused: str, **changes: Any) -> Case:
 
 
 EXTERNAL: Final = {"external": {"jwtSecret": {"name": "jwt", "key": "jwt.hex"}}}
+ONE: Final = {"threshold": 1, "members": [{}]}
 
 TAKEN: Final = (
     ok("l1"),
@@ -112,7 +113,8 @@ TAKEN: Final = (
     ok("rollup", settlement={"name": "shared"}),
     ok("rollup", settlement={"name": "shared", "namespace": "contracts"}),
     ok("rollup", bootstrap="L1"),
-    ok("rollup", mode="Validium"),
+    ok("rollup", mode="Validium", committee={"threshold": 1, "members": [{}]}),
+    ok("rollup", mode="Validium", committee={"threshold": 2, "members": [{"key": SECRET_KEY}, {}, {}]}),
     ok("rollup", nativeToken=ADDRESS),
     ok("rollup", genesis={"gasLimit": 60_000_000, "baseFeeWei": 7}),
     ok("rollup", genesis__balancesWei={ADDRESS: "1000000000000000000000000"}),
@@ -131,6 +133,7 @@ TAKEN: Final = (
     ok("rollup", keys__committer={"address": ADDRESS, "secret": {"name": "k", "key": "a.json", "passwordKey": "pw"}}),
     ok("rollup", alarms={"forcedInclusionSeconds": 60, "lowBalanceWei": "0"}),
     ok("rollup", archive={"enabled": True, "storage": {"size": "1Ti"}}),
+    ok("rollup", l1={"urls": ["http://l1"], "beaconUrl": "http://b"}, archive={"enabled": True}),
     ok("rollup", deletion={"policy": "Delete", "settle": "Abandon", "timeoutSeconds": 0}),
     ok("pool"),
     ok("pool", scaling={"mode": "Fixed"}, replicas=0),
@@ -221,6 +224,12 @@ REFUSED: Final = (
     no("rollup", "proving.verifyWithinSeconds", proving__verifyWithinSeconds=5),
     no("rollup", "followers.replicas", followers__replicas=33),
     no("rollup", "alarms.lowBalanceWei", alarms__lowBalanceWei="-1"),
+    no("rollup", "committee", mode="Validium"),
+    no("rollup", "committee", committee={"threshold": 1, "members": [{}]}),
+    no("rollup", "committee.threshold", mode="Validium", committee={"threshold": 2, "members": [{}]}),
+    no("rollup", "committee.members", mode="Validium", committee={"threshold": 1, "members": []}),
+    no("rollup", "archive.enabled", mode="Validium", committee=ONE, archive={"enabled": True}),
+    no("rollup", "l1.beaconUrl", l1={"urls": ["http://l1"]}, archive={"enabled": True}),
     no("pool", "backend", backend="gpu"),
     no("pool", "replicas", replicas=2),
     no("pool", "replicas", scaling={"mode": "Fixed"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,23 @@ from ethrex_operator.local.library import Library
 from ethrex_operator.local.machine import Machine
 from ethrex_operator.local.ports import Ports
 from ethrex_operator.topology import dev_accounts, settlement, whole
+from ethrex_operator.topology import rollup as rollups
 from ethrex_operator.topology.facts import BadResult, Contracts
-from ethrex_operator.topology.workload import Program, SecretKey, Text, Workload
+from ethrex_operator.topology.workload import (
+    Guest,
+    Guests,
+    IdentityToken,
+    Joined,
+    Program,
+    SecretKey,
+    Text,
+    UrlOf,
+    Workload,
+)
 
 EXAMPLE = (Path(__file__).parents[4] / "examples" / "rollup.yaml").read_text()
+VALIDIUM = (Path(__file__).parents[4] / "examples" / "validium.yaml").read_text()
+MEMBERS = ("validium-da-0", "validium-da-1", "validium-da-2")
 KNOWN = Contracts(31_337, "0xp", "0xb", "0xr", "0xverifier", None, 2, 1)
 
 
@@ -146,8 +160,16 @@ def test_followers_follow_the_sequencer() -> None:
     [
         ("      name: l1\n", "      name: nowhere\n", "L1NotFound"),
         ("          name: provers\n", "          name: nobody\n", "PoolNotFound"),
-        ("  chainId: 65536999\n", "  chainId: 65536999\n  mode: Validium\n", "ModeNotServed"),
-        ("  chainId: 65536999\n", "  chainId: 65536999\n  archive: {enabled: true}\n", "ArchiveNotServed"),
+        (
+            "  chainId: 65536999\n",
+            "  chainId: 65536999\n  mode: Validium\n  committee: {threshold: 1, members: [{}, {key: {devAccount: 6}}]}\n",
+            "MemberTwice",
+        ),
+        (
+            "  chainId: 65536999\n",
+            "  chainId: 65536999\n  mode: Validium\n  committee: {threshold: 1, members: [{}, {}, {}, {}, {}]}\n",
+            "KeyMissing",
+        ),
         ("    ref:\n      name: l1\n", "    urls: [http://l1]\n", "KeyMissing"),
         ("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: none}\n", "SettlementNotFound"),
         ("  chainId: 65536999\n", "  chainId: 65536999\n  settlement: {name: far}\n", "SettlementElsewhere"),
@@ -180,9 +202,83 @@ def test_rollups_of_two_namespaces_may_each_have_an_l1_of_one_name() -> None:
     assert not any(one.reason == "SignerInUse" for one in found.unmet.values())
 
 
-def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path) -> None:
+FOLLOWED = "  followers: {replicas: 1}\n  archive: {enabled: true}\n  batching:\n"
+ARCHIVED = EXAMPLE.replace("  batching:\n", FOLLOWED)
+
+
+def test_an_archive_takes_the_blobs_from_l1() -> None:
+    archive = by_name(resolved(ARCHIVED))["rollup-archive"]
+
+    assert archive.arguments[:3] == ("l2", "archive-blobs", "--deployment")
+    assert archive.arguments[archive.arguments.index("--beacon") + 1] == UrlOf("l1", "rpc")
+    assert [one.name for one in archive.volumes] == ["data"]
+
+
+def test_a_beacon_api_that_is_named_goes_before_that_of_a_node() -> None:
+    text = ARCHIVED.replace("    ref:\n      name: l1\n", "    ref:\n      name: l1\n    beaconUrl: http://beacon\n")
+    arguments = by_name(resolved(text))["rollup-archive"].arguments
+
+    assert arguments[arguments.index("--beacon") + 1] == "http://beacon"
+
+
+def test_a_validium_has_its_members_and_its_plan_names_them() -> None:
+    found = by_name(resolved(VALIDIUM))
+    plan = plan_of(found["validium-deployer"])["chains"][0]["dataCommittee"]
+    writers = {file.content for name in MEMBERS for file in found[name].files if isinstance(file.content, Guests)}
+    shown = [file.content for file in found["validium-sequencer"].files if isinstance(file.content, IdentityToken)]
+    members = next(one for one in found["validium-sequencer"].arguments if isinstance(one, Joined) and "," in one.parts)
+
+    assert plan == {"members": list(dev_accounts.ADDRESSES[6:9]), "threshold": 2}
+    assert writers == {Guests(shown[0].audience, (Guest("writer", "sequencer", shown[0].account, "default"),))}
+    assert shown[0].audience != rollups.audience(loading.parse(VALIDIUM, "v").rollups[0])
+    assert [part for part in members.parts if part != ","] == [UrlOf(name, "payloads") for name in MEMBERS]
+
+
+def test_a_member_asks_the_others_for_what_it_missed() -> None:
+    arguments = by_name(resolved(VALIDIUM))[MEMBERS[1]].arguments
+    peers = [value for word, value in itertools.pairwise(arguments) if word == "--peer"]
+
+    assert peers == [UrlOf(MEMBERS[0], "payloads"), UrlOf(MEMBERS[2], "payloads")]
+
+
+class NumberOfAnything(dict[tuple[str, str], int]):
+    """Ports of services, where none matters."""
+
+    def __missing__(self, _: tuple[str, str]) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(("replicas", "role"), [(0, "sequencer"), (2, "follower")])
+def test_users_have_one_address_behind_which_those_are_who_serve(replicas: int, role: str) -> None:
+    text = EXAMPLE.replace("  batching:\n", f"  followers: {{replicas: {replicas}}}\n  batching:\n")
+    (rollup,) = loading.parse(text, "rollup.yaml").rollups
+    owner = objects.Owner("EthrexRollup", "rollup", "default", "uid")
+    service = objects.door(rollups.door(rollup), owner)
+    cluster = objects.Cluster("default", "https://issuer", dict.fromkeys(Program, "image"), NumberOfAnything())
+    selector = service["spec"]["selector"].items()
+    behind = [
+        name
+        for name, one in by_name(resolved(text)).items()
+        for child in objects.children(one, owner, cluster)
+        if child["kind"] == "StatefulSet" and selector <= child["spec"]["template"]["metadata"]["labels"].items()
+    ]
+
+    assert service["metadata"]["name"] == "rollup-rpc"
+    assert service["spec"]["ports"][0]["port"] == 1729
+    assert behind == [name for name in by_name(resolved(text)) if role in name]
+
+
+SAME = {
+    "settled": SETTLED.replace("  batching:\n", "  followers: {replicas: 1}\n  batching:\n"),
+    "archived": ARCHIVED,
+    "validium": VALIDIUM,
+}
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path, text: str) -> None:
     """Commands differ in nothing but where things are, files in nothing but how guests are known."""
-    found = resolved(SETTLED.replace("  batching:\n", "  followers: {replicas: 1}\n  batching:\n"))
+    found = resolved(text)
     ports = Ports(tmp_path / "ports.json", keep=False)
     for one in found.workloads:
         for port in one.ports:
@@ -219,7 +315,7 @@ def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path) -> None:
 def options(arguments: Any) -> list[str]:
     """The names of options, but those by which a coordinator knows its guests."""
     admission = ("tokens", "issuer", "audience", "subjects", "jwks", "jwks-ca", "jwks-token")
-    known = {f"--proof-coordinator.{name}" for name in admission}
+    known = {f"{prefix}{name}" for prefix in ("--proof-coordinator.", "--") for name in admission}
     return [one for one in arguments if one.startswith("--") and one not in known]
 
 

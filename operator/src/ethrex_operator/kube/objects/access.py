@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ...api.base import GROUP
-from ...topology.workload import Guests, Port, Reach, Workload
-from .naming import MANAGER, OWNER_KIND, ROLE, WORKLOAD, Object, Owner, metadata, selector
+from ...topology.workload import Door, Guests, Port, Reach, Workload
+from .naming import MANAGER, OWNER, OWNER_KIND, ROLE, WORKLOAD, Object, Owner, metadata, selector
 
 MONITORING: Final = f"{GROUP}/monitoring"  # a label of namespaces whose pods may scrape metrics
 OPERATOR: Final[Object] = {
@@ -42,6 +42,27 @@ def service(workload: Workload, owner: Owner) -> list[Object]:
             "spec": {"type": "ClusterIP", "selector": selector(workload), "ports": ports},
         }
     ]
+
+
+def door(given: Door, owner: Owner) -> Object:
+    """Of several workloads. Only pods that are ready are behind it."""
+    named = {"app.kubernetes.io/name": "ethrex", "app.kubernetes.io/instance": owner.name}
+    port = given.port
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": given.name,
+            "namespace": owner.namespace,
+            "labels": {**named, "app.kubernetes.io/component": port.name, **owner.labels},
+            "ownerReferences": [owner.reference],
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "selector": {OWNER_KIND: owner.kind, OWNER: owner.name, ROLE: given.role},
+            "ports": [{"name": port.name, "port": port.number, "targetPort": port.name, "protocol": "TCP"}],
+        },
+    }
 
 
 def network_policy(workload: Workload, owner: Owner) -> Object:

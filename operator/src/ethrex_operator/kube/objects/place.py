@@ -1,4 +1,4 @@
-"""A cluster as a place: names of services, mounted paths, and how a coordinator knows service accounts."""
+"""A cluster as a place: names of services, mounted paths, and how service accounts are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ...topology.workload import File, Guests, Port, Program, UrlOf, Workload
+from ...topology.workload import Admission, File, Guests, Port, Program, UrlOf, Workload
 
 FILES: Final = "/etc/ethrex"
 VOLUMES: Final = "/data"
@@ -50,14 +50,14 @@ class Cluster:
     def result(self, workload: Workload) -> str:
         return TERMINATION_LOG
 
-    def admission(self, workload: Workload, file: str) -> tuple[str, ...]:
-        content = _file(workload, file).content
+    def admission(self, workload: Workload, asked: Admission) -> tuple[str, ...]:
+        content = _file(workload, asked.file).content
+        prefix = asked.prefix
         assert isinstance(content, Guests), "an Admission names Guests"
         return (
-            *("--proof-coordinator.issuer", self.issuer, "--proof-coordinator.audience", content.audience),
-            *("--proof-coordinator.subjects", self.file(workload, file), "--proof-coordinator.jwks", JWKS),
-            *("--proof-coordinator.jwks-ca", f"{API_ACCESS}/ca.crt"),
-            *("--proof-coordinator.jwks-token", f"{API_ACCESS}/token"),
+            *(f"{prefix}issuer", self.issuer, f"{prefix}audience", content.audience),
+            *(f"{prefix}subjects", self.file(workload, asked.file), f"{prefix}jwks", JWKS),
+            *(f"{prefix}jwks-ca", f"{API_ACCESS}/ca.crt", f"{prefix}jwks-token", f"{API_ACCESS}/token"),
         )
 
 
