@@ -31,10 +31,12 @@ from .kube.children import Children
 from .kube.client import Kube
 from .kube.errors import KubeError
 from .kube.lease import Leadership, LeaseLost, Name
+from .kube.namespaces import Namespaces
 from .kube.queue import Again, Queue
 from .kube.tokens import Tokens
 from .reconcile import dependents, scaling, steps
 from .reconcile.scaling_state import Scaling
+from .reconcile.store import named_by
 from .reconcile.world import Key, Store, World
 from .topology.workload import Program
 
@@ -65,6 +67,7 @@ class Operator:
         self.settings = settings
         self.store = Store()
         self.children = Children(kube, settings.watched, self._child_changed)
+        self.namespaces = Namespaces(kube, self.store.spaces, self._namespace_changed)
         self.world = World(
             *(kube, self.children, self.store, session, issuer),
             *(settings.own_namespace, settings.account, settings.watched, settings.identity, settings.images),
@@ -77,6 +80,9 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.children.watch())
             group.create_task(self._watch_resources())
+            if self.settings.watched is None:
+                group.create_task(self.namespaces.watch())
+                await self.namespaces.ready.wait()
             await self.children.ready.wait()
             self.queue.add(scaling.PLANNER)
             group.create_task(self.queue.work())
@@ -121,6 +127,21 @@ class Operator:
         key = Key(kind, namespace, name)
         if self.store.get(key) is not None:
             self.queue.add(key)
+
+    def _namespace_changed(self, name: str) -> None:
+        """Rollups there may be let in now, or no more, by those that select namespaces; and those have others to serve."""
+        for key, body in list(self.store.bodies.items()):
+            if key.kind == kinds.ROLLUP.name and key.namespace == name and self._selects(key, body):
+                self.queue.add(key)
+                self._tell_others(key, body)
+
+    def _selects(self, rollup: Key, body: dict[str, Any]) -> bool:
+        """Whether anything that it names lets it in by a selector."""
+        named = (self.store.get(one) or {} for one in named_by(rollup, body))
+        return any(
+            ((one.get("spec") or {}).get("allowedRollups") or {}).get("namespaces", {}).get("from") == "Selector"
+            for one in named
+        )
 
     async def _watch_resources(self) -> None:
         registry = kopf.OperatorRegistry()

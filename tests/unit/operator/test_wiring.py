@@ -99,3 +99,21 @@ def test_an_event_from_before_a_status_that_was_written_is_not_believed(
     operator.event("EthrexRollup", "MODIFIED", earlier)
 
     assert operator.store.status(ROLLUP)["contracts"] == CONTRACTS
+
+
+def test_new_labels_of_a_namespace_wake_its_rollups_that_a_selector_judges(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = told(operator, monkeypatch)
+    operator.namespaces._told("team")
+    before = list(keys)
+    pool = operator.store.get(POOL)
+    assert pool is not None
+    spec = pool["spec"] | {"allowedRollups": {"namespaces": {"from": "Selector", "matchLabels": {"team": "red"}}}}
+    operator.store.put(POOL, pool | {"spec": spec})
+    operator.namespaces._told("others")
+    elsewhere = list(keys)
+    operator.namespaces._told("team")
+
+    assert (before, elsewhere) == ([], [])
+    assert keys == [ROLLUP, POOL, scaling.PLANNER]

@@ -22,9 +22,10 @@ from ..kube.conditions import Condition
 from ..kube.errors import KubeError
 from ..kube.objects.naming import OWNER
 from ..scaling.decision import Bound, PoolDecision, Reason
+from ..topology import attachment
 from ..topology import pool as pools
 from ..topology.pool import Served
-from . import attachment, coordinators, l1, provers, registering, running, scaling
+from . import coordinators, l1, provers, registering, running, scaling
 from .provers import Member
 from .report import Report
 from .world import Key, World, cluster_for, owner_of
@@ -110,7 +111,7 @@ def _asked(world: World, pool: ProverPool, served: tuple[Served, ...], found: tu
 def _served(world: World, pool: ProverPool) -> tuple[Served, ...]:
     found = []
     for rollup in world.store.models(EthrexRollup, world.store.naming(Key(pool.kind, pool.namespace, pool.name))):
-        if not attachment.allows(pool, rollup):
+        if not attachment.allows(pool, rollup, world.store.spaces):
             continue
         contracts = registering.contracts_of(
             world.store.status(Key(rollup.kind, rollup.namespace, rollup.name)), rollup

@@ -14,11 +14,12 @@ from ..api.settlement import EthrexSettlement
 from ..kube import conditions, objects
 from ..kube.client import Object
 from ..kube.conditions import Condition
+from ..topology import attachment
 from ..topology import rollup as rollups
 from ..topology import settlement as settlements
 from ..topology.errors import Unmet
 from ..topology.facts import Contracts
-from . import attachment, l1
+from . import l1
 from .world import Key, World, cluster_for, owner_of
 
 
@@ -33,7 +34,7 @@ def resolved(world: World, rollup: EthrexRollup) -> rollups.Wanted:
         pool = world.store.model(ProverPool, namespace, each.ref.name)
         if pool is None:
             raise Unmet("PoolNotFound", f"spec.proving.pools: there is no ProverPool {namespace}/{each.ref.name}")
-        attachment.refuse_foreign(pool, rollup)
+        attachment.refuse_foreign(pool, rollup, world.store.spaces)
         pools.append(pool)
     return rollups.Wanted(rollup, at, settlement, tuple(pools), rollups.Operator(world.namespace, world.account))
 
@@ -47,7 +48,7 @@ def settlement_of(world: World, rollup: EthrexRollup) -> EthrexSettlement | None
     found = world.store.model(EthrexSettlement, namespace, ref.name)
     if found is None:
         raise Unmet("SettlementNotFound", f"spec.settlement: there is no EthrexSettlement {namespace}/{ref.name}")
-    attachment.refuse_foreign(found, rollup)
+    attachment.refuse_foreign(found, rollup, world.store.spaces)
     settlements.refuse_elsewhere(found, rollup)
     return found
 

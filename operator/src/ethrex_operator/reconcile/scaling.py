@@ -28,8 +28,9 @@ from ..scaling.decision import PoolDecision
 from ..scaling.learned import Learned
 from ..scaling.observation import Observation
 from ..scaling.observe import Unreadable
+from ..topology import attachment
 from ..topology.rollup import pool_id
-from . import attachment, coordinators, provers, registering
+from . import coordinators, provers, registering
 from .provers import Member
 from .scaling_state import Scaling
 from .world import Key, World
@@ -111,7 +112,7 @@ async def _attached(world: World) -> AsyncIterator[Attached]:
         pools = []
         for one in sorted(rollup.spec.proving.pools, key=lambda each: each.fallback_order):
             pool = world.store.model(ProverPool, one.ref.namespace or rollup.namespace, one.ref.name)
-            if pool is not None and attachment.allows(pool, rollup):
+            if pool is not None and attachment.allows(pool, rollup, world.store.spaces):
                 pools.append(pool)
         if any(pool.spec.scaling.mode != "Fixed" for pool in pools):
             yield Attached(rollup, tuple(pools))

@@ -36,6 +36,7 @@ class Store:
 
     def __init__(self, bodies: Mapping[Key, Object] = NOTHING) -> None:
         self._bodies: dict[Key, Object] = {}
+        self.spaces: dict[str, dict[str, str]] = {}  # labels of namespaces, where those of all are watched
         self._naming: dict[object, dict[Key, None]] = {}  # what is named -> rollups, in the order in which they came
         for key, body in bodies.items():
             self.put(key, body)

@@ -13,6 +13,7 @@ from ..api.pool import ProverPool
 from ..api.references import ObjectRef
 from ..api.rollup import EthrexRollup
 from ..api.settlement import EthrexSettlement
+from . import attachment
 from . import l1 as l1s
 from . import pool as pools
 from . import rollup as rollups
@@ -95,6 +96,7 @@ def _settlement(manifest: Manifest, rollup: EthrexRollup, at: L1) -> settlements
         return settlements.own(rollup, at)
     for one in manifest.settlements:
         if (one.name, one.namespace) == (ref.name, ref.namespace or rollup.namespace):
+            attachment.refuse_foreign(one, rollup, _spaces(manifest))
             settlements.refuse_elsewhere(one, rollup)
             return settlements.of(one, at)
     raise Unmet("SettlementNotFound", f"spec.settlement: there is no EthrexSettlement {ref.name}")
@@ -103,8 +105,18 @@ def _settlement(manifest: Manifest, rollup: EthrexRollup, at: L1) -> settlements
 def _pool(manifest: Manifest, rollup: EthrexRollup, ref: ObjectRef) -> ProverPool:
     for pool in manifest.pools:
         if (pool.name, pool.namespace) == (ref.name, ref.namespace or rollup.namespace):
+            attachment.refuse_foreign(pool, rollup, _spaces(manifest))
             return pool
     raise Unmet("PoolNotFound", f"spec.proving.pools: there is no ProverPool {ref.name}")
+
+
+def _spaces(manifest: Manifest) -> attachment.Spaces:
+    """Of the namespaces that resources are in. The labels are those that stand in the manifest, and the name's."""
+    found = {one.namespace: {attachment.NAME: one.namespace} for one in manifest.resources}
+    for one in manifest.plain:
+        if one["kind"] == "Namespace" and (name := one["metadata"]["name"]) in found:
+            found[name] |= one["metadata"].get("labels") or {}
+    return found
 
 
 def _names(rollup: EthrexRollup, pool: ProverPool) -> bool:

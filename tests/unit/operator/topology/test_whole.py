@@ -15,8 +15,9 @@ from ethrex_operator.kube import objects
 from ethrex_operator.local.library import Library
 from ethrex_operator.local.machine import Machine
 from ethrex_operator.local.ports import Ports
-from ethrex_operator.topology import dev_accounts, settlement, whole
+from ethrex_operator.topology import attachment, dev_accounts, settlement, whole
 from ethrex_operator.topology import rollup as rollups
+from ethrex_operator.topology.errors import Unmet
 from ethrex_operator.topology.facts import BadResult, Contracts
 from ethrex_operator.topology.workload import (
     Guest,
@@ -200,6 +201,39 @@ def test_rollups_of_two_namespaces_may_each_have_an_l1_of_one_name() -> None:
     found = resolved(f"{EXAMPLE}\n---\n{there}")
 
     assert not any(one.reason == "SignerInUse" for one in found.unmet.values())
+
+
+ELSEWHERE = EXAMPLE.replace("          name: provers\n", "          name: provers\n          namespace: gpu\n").replace(
+    "  name: provers\nspec:\n", "  name: provers\n  namespace: gpu\nspec:\n  allowedRollups: {namespaces: RULE}\n"
+)
+LABELLED = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {team: red}}\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("{from: Same}", "PoolNotAllowed"),
+        ("{from: All}", None),
+        ("{from: Selector, matchLabels: {team: red}}", None),
+        ("{from: Selector, matchLabels: {team: red, tier: one}}", "PoolNotAllowed"),
+        ("{from: Selector, matchLabels: {kubernetes.io/metadata.name: default}}", None),
+        ("{from: Selector}", None),
+    ],
+)
+def test_a_pool_lets_in_whom_it_allows(rule: str, reason: str | None) -> None:
+    found = resolved(ELSEWHERE.replace("RULE", rule) + LABELLED)
+    refused = found.unmet.get("EthrexRollup/rollup")
+
+    assert (refused.reason if refused else None) == reason
+
+
+def test_a_selector_lets_nobody_in_whose_labels_are_not_seen() -> None:
+    manifest = loading.parse(ELSEWHERE.replace("RULE", "{from: Selector, matchLabels: {team: red}}"), "here")
+    (pool,), (rollup,) = manifest.pools, manifest.rollups
+    with pytest.raises(Unmet) as refused:
+        attachment.refuse_foreign(pool, rollup, {})
+
+    assert refused.value.reason == "NamespaceNotSeen"
 
 
 FOLLOWED = "  followers: {replicas: 1}\n  archive: {enabled: true}\n  batching:\n"
