@@ -85,7 +85,12 @@ put_code_on_top() {
   install --python .venv/bin/python --no-deps --offline --target "$work/code" "$work"/wheels/*.whl
   mv "$work/code/bin" "$work/bin"
   relocate "$work"/bin/*
+  mkdir "$work/sbom"
+  for part in node prover operator; do
+    .venv/bin/python images/sbom.py "$part" 0.1.0 requirements.lock $([ $part = operator ] || echo node/native/Cargo.lock) >"$work/sbom/ethrex-$part.cdx.json"
+  done
   container=$(b from "$layers")
+  b add --quiet "$container" "$work/sbom" /opt/ethrex/share/sbom >/dev/null
   b add --quiet "$container" "$work/code" "/opt/ethrex/lib/$python/site-packages" >/dev/null
   b add --quiet "$container" "$work/bin" /opt/ethrex/bin >/dev/null
   b config --user 65532:65532 --workingdir /tmp --env PATH=/opt/ethrex/bin:/usr/bin --env PYTHONUNBUFFERED=1 --cmd '[]' "$container"

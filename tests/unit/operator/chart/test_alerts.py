@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .rendering import CHART, one, render
+from .rendering import CHART, one, program, render
 
 CHECKOUT = CHART.parents[1]
 ALERTS = CHART / "files" / "alerts.yaml"
@@ -76,9 +75,7 @@ def fires(alert: str, labels: dict[str, str], *series: tuple[str, str], at: str)
 
 
 def test_alerts_fire(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool")
+    promtool = program("promtool")
     stages = 'ethrex_rollup_batch{stage="%s"}'
     written = {
         "rule_files": [str(tmp_path / "rules.yaml")],
