@@ -37,7 +37,7 @@ class NoHelm(Exception):
 
 
 def text(helm: str) -> str:
-    command = [helm, "template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--include-crds", "--skip-tests"]
+    command = [helm, "template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--include-crds", "--no-hooks"]
     rendered = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return HEAD + rendered.rstrip() + "\n"
 

@@ -25,7 +25,7 @@ class NoHelm(Exception):
 @contextmanager
 def operator(cluster: Cluster) -> Iterator[str]:
     """Raises `NoHelm`."""
-    helm = _helm(cluster)
+    program = helm(cluster)
     begun = time.monotonic()
     repository, _, tag = pods.OPERATOR_IMAGE.rpartition(":")
     values = {
@@ -39,7 +39,7 @@ def operator(cluster: Cluster) -> Iterator[str]:
     limit = f"{waits.SECONDS['chart installed']:g}s"
     _run(
         cluster,
-        helm,
+        program,
         "upgrade",
         "--install",
         RELEASE,
@@ -54,10 +54,11 @@ def operator(cluster: Cluster) -> Iterator[str]:
     try:
         yield NAMESPACE
     finally:
-        _run(cluster, helm, "uninstall", RELEASE, "--wait", "--timeout", limit)
+        # what tests made goes at the same time as the operator, so nobody is asked what is left
+        _run(cluster, program, "uninstall", RELEASE, "--no-hooks", "--wait", "--timeout", limit)
 
 
-def _helm(cluster: Cluster) -> str:
+def helm(cluster: Cluster) -> str:
     beside = cluster.program.with_name("helm")
     found = str(beside) if beside.exists() else shutil.which("helm")
     if found is None:
@@ -65,7 +66,7 @@ def _helm(cluster: Cluster) -> str:
     return found
 
 
-def _run(cluster: Cluster, helm: str, *words: str) -> None:
-    command = [helm, "--kubeconfig", str(cluster.kubeconfig), "--namespace", NAMESPACE, *words]
+def _run(cluster: Cluster, program: str, *words: str) -> None:
+    command = [program, "--kubeconfig", str(cluster.kubeconfig), "--namespace", NAMESPACE, *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"helm {words[0]}: {ended.stderr}{ended.stdout}"

@@ -20,6 +20,51 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* A pod that asks the API server one thing as the operator, and ends. Call with the root and the arguments. */}}
+{{- define "operator.asks" -}}
+serviceAccountName: {{ include "operator.name" .root }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+restartPolicy: Never
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: asks
+    image: {{ include "operator.image" .root }}
+    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+    command: [ethrex-operator]
+    args:
+      - {{ .asks }}
+      {{- with .root.Values.watchNamespace }}
+      - --namespace={{ . }}
+      {{- end }}
+    terminationMessagePolicy: FallbackToLogsOnError
+    resources:
+      requests: {cpu: 50m, memory: 96Mi}
+      limits: {memory: 256Mi}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {drop: [ALL]}
+    volumeMounts:
+      - {name: tmp, mountPath: /tmp}
+volumes:
+  - name: tmp
+    emptyDir: {}
+{{- end }}
+
 {{/* What the operator does in the namespaces that it watches. No verb on Secrets. */}}
 {{- define "operator.rules" -}}
 - apiGroups: [ethrex.dev]

@@ -15,16 +15,16 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import click
 import kopf
 
-from . import door, figures, logs
+from . import door, figures, installed, logs
 from .api.base import GROUP, VERSION
 from .kube import kinds
 from .kube.children import Children
@@ -41,6 +41,7 @@ from .reconcile.world import Key, Store, World
 from .topology.workload import Program
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LEASE: Final = "ethrex-operator"
 PARALLEL: Final = 8
@@ -263,11 +264,14 @@ def operator() -> None:
     """Reconcile EthrexL1Node, EthrexSettlement, EthrexRollup and ProverPool in a cluster."""
 
 
+_own_namespace_option = click.option("--own-namespace", default=None, help="where its lease is (default: the pod's)")
+
+
 @operator.command("run")
 @click.option(
     "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="default: the pod's own access"
 )
-@click.option("--own-namespace", default=None, help="where its lease is (default: the pod's)")
+@_own_namespace_option
 @click.option(
     "--service-account",
     "account",
@@ -298,6 +302,46 @@ def run_(
         **given,
     )
     asyncio.run(run(settings))
+
+
+@operator.command("check")
+@_own_namespace_option
+@click.option("--namespace", "watched", default=None, help="that it watches (default: all)")
+@click.option(
+    "--seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="how long to wait for a leader"
+)
+def check(own_namespace: str | None, watched: str | None, seconds: float) -> None:
+    """Whether one leads and its resources can be read: 1 where not. `helm test` runs it."""
+
+    async def ask(kube: Kube) -> tuple[str | None, list[str]]:
+        lease = Name(own_namespace or _own_namespace(), LEASE)
+        return await installed.leader(kube, lease, seconds), await installed.resources(kube, watched)
+
+    leader, resources = asyncio.run(_asked(ask))
+    if leader is None:
+        click.echo(f"nobody leads within {seconds:g} s", err=True)
+        sys.exit(1)
+    click.echo(f"{leader} leads; {len(resources)} resources")
+
+
+@operator.command("left")
+@click.option("--namespace", "watched", default=None, help="look only there (default: everywhere)")
+def left(watched: str | None) -> None:
+    """The resources that nobody would look after without an operator: 1 where there are any. `helm uninstall` asks first."""
+    found = asyncio.run(_asked(lambda kube: installed.resources(kube, watched)))
+    if found:
+        click.echo("not uninstalled: nobody would look after these any more. Delete them first:", err=True)
+        click.echo("\n".join(found), err=True)
+        sys.exit(1)
+
+
+async def _asked(question: Callable[[Kube], Awaitable[T]]) -> T:
+    """As the pod that this runs in. Raises `KubeError`."""
+    kube = await Kube.connect()
+    try:
+        return await question(kube)
+    finally:
+        await kube.close()
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ class Deletion(Model):
 class Metrics(Model):
     enabled: bool = True
     pod_monitor: bool = False
-    """Make a PodMonitor for the Prometheus operator."""
+    """Mark the pods for the PodMonitor of the chart (`podMonitor.enabled`)."""
 
 
 class Tracing(Model):

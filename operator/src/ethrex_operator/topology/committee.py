@@ -134,7 +134,7 @@ def _member(
         probes=Probes(METRICS.name),
         resources=running.resources(committee.resources),
         placement=running.placement(committee.placement),
-        labels=committee.placement.labels,
+        labels=running.labels(committee.placement, rollup.spec.metrics),
         annotations=committee.placement.annotations,
         stop_seconds=STOP_SECONDS,
     )

@@ -59,7 +59,7 @@ def workload(node: EthrexL1Node) -> Workload:
         probes=Probes(running.METRICS.name),
         resources=running.resources(spec.resources),
         placement=running.placement(spec.placement),
-        labels=spec.placement.labels,
+        labels=running.labels(spec.placement, spec.metrics),
         annotations=spec.placement.annotations,
         stop_seconds=STOP_SECONDS,
     )

@@ -88,7 +88,7 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         probes=Probes(METRICS.name),
         resources=running.resources(spec.resources),
         placement=_placement(pool),
-        labels=spec.placement.labels,
+        labels=running.labels(spec.placement, spec.metrics),
         annotations=spec.placement.annotations,
         stop_seconds=spec.drain.grace_period_seconds + LEAVING_SECONDS,
     )

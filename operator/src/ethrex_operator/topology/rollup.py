@@ -179,7 +179,7 @@ def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
         probes=Probes(METRICS.name),
         resources=running.resources(spec.sequencer.resources),
         placement=running.placement(spec.sequencer.placement),
-        labels=spec.sequencer.placement.labels,
+        labels=running.labels(spec.sequencer.placement, spec.metrics),
         annotations=spec.sequencer.placement.annotations,
         stop_seconds=STOP_SECONDS,
     )
@@ -211,7 +211,7 @@ def _follower(wanted: Wanted, planned: str, number: int) -> Workload:
         probes=Probes(METRICS.name),
         resources=running.resources(asked.resources),
         placement=running.placement(asked.placement),
-        labels=asked.placement.labels,
+        labels=running.labels(asked.placement, spec.metrics),
         annotations=asked.placement.annotations,
         stop_seconds=STOP_SECONDS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..api import running as api
-from ..api.base import size_bytes
+from ..api.base import GROUP, size_bytes
 from .workload import Argument, Image, OwnAddress, OwnPort, Placement, Port, Reach, Resources, Toleration, Volume
 
 
@@ -30,10 +30,16 @@ def placement(asked: api.Placement) -> Placement:
     )
 
 
+def labels(asked: api.Placement, metrics: api.Metrics) -> dict[str, str]:
+    """Of pods: the user's, and the one by which the chart's PodMonitor finds them."""
+    return {**asked.labels, **({POD_MONITOR: "true"} if metrics.pod_monitor else {})}
+
+
 def volume(name: str, asked: api.Storage) -> Volume:
     return Volume(name, size_bytes(asked.size), asked.storage_class_name)
 
 
+POD_MONITOR = f"{GROUP}/pod-monitor"
 METRICS = Port("metrics", 9090, Reach.OPERATOR)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ethrex_operator import main
+from ethrex_operator.topology import running
+
 from .rendering import NAMESPACE, Refused, kinds, one, render
 
 
@@ -77,6 +80,7 @@ def test_a_digest_goes_before_a_tag() -> None:
         ("replicas=1", "PodDisruptionBudget"),
         ("networkPolicy.enabled=false", "NetworkPolicy"),
         ("admission.enabled=false", "ValidatingAdmissionPolicy"),
+        ("uninstall.refuseWithResources=false", "Job"),
     ],
 )
 def test_parts_can_be_left_out(value: str, absent: str) -> None:
@@ -84,9 +88,31 @@ def test_parts_can_be_left_out(value: str, absent: str) -> None:
     assert absent not in kinds(render(value))
 
 
-def test_a_pod_monitor_is_made_when_asked_for() -> None:
+def test_pod_monitors_of_the_operator_and_of_what_it_runs_are_made_when_asked_for() -> None:
+    objects = render("podMonitor.enabled=true")
+    scoped = render("podMonitor.enabled=true", "watchNamespace=tenant")
+    operands = one(objects, "PodMonitor", "release-operands")["spec"]
+
     assert "PodMonitor" not in kinds(render())
-    assert "PodMonitor" in kinds(render("podMonitor.enabled=true"))
+    assert one(objects, "PodMonitor")
+    assert operands["selector"]["matchLabels"] == {running.POD_MONITOR: "true"}
+    assert operands["namespaceSelector"] == {"any": True}
+    assert one(scoped, "PodMonitor", "release-operands")["spec"]["namespaceSelector"] == {"matchNames": ["tenant"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "asks"), [("Pod", "release-leads", "check"), ("Job", "release-uninstall", "left")]
+)
+def test_what_asks_once_is_restricted_too_and_watches_what_the_operator_does(kind: str, name: str, asks: str) -> None:
+    found = one(render("watchNamespace=tenant"), kind, name)
+    pod = found["spec"] if kind == "Pod" else found["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert container["args"] == [asks, "--namespace=tenant"]
+    assert pod["serviceAccountName"] == "release"
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert asks in main.operator.commands
 
 
 @pytest.mark.parametrize(

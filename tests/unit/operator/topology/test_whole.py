@@ -15,7 +15,7 @@ from ethrex_operator.kube import objects
 from ethrex_operator.local.library import Library
 from ethrex_operator.local.machine import Machine
 from ethrex_operator.local.ports import Ports
-from ethrex_operator.topology import attachment, dev_accounts, settlement, whole
+from ethrex_operator.topology import attachment, dev_accounts, running, settlement, whole
 from ethrex_operator.topology import rollup as rollups
 from ethrex_operator.topology.errors import Unmet
 from ethrex_operator.topology.facts import BadResult, Contracts
@@ -300,6 +300,13 @@ def test_users_have_one_address_behind_which_those_are_who_serve(replicas: int, 
     assert service["metadata"]["name"] == "rollup-rpc"
     assert service["spec"]["ports"][0]["port"] == 1729
     assert behind == [name for name in by_name(resolved(text)) if role in name]
+
+
+def test_pods_are_marked_for_the_monitor_where_it_is_asked_for() -> None:
+    asked = by_name(resolved(EXAMPLE.replace("  batching:\n", "  metrics: {podMonitor: true}\n  batching:\n")))
+    marked = {name for name, one in asked.items() if one.labels.get(running.POD_MONITOR) == "true"}
+
+    assert marked == {"rollup-sequencer"}
 
 
 SAME = {
