@@ -41,7 +41,7 @@ def test_users_come_to_the_follower_by_the_one_address(rollup: Rollup) -> None:
     ).split()
     url = rollup.get("ethrexrollup/rollup")["status"]["endpoints"]["rpc"]
 
-    assert endpoints == ["rollup-follower-0"]
+    assert endpoints == ["rollup-follower-0-0"]
     assert url == f"http://rollup-rpc.{rollup.namespace}.svc:1729"
     assert int(rollup.ask("rollup-rpc", 1729, "eth_blockNumber"), 16) > 0
 

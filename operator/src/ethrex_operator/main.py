@@ -17,6 +17,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,7 +25,7 @@ import aiohttp
 import click
 import kopf
 
-from . import door, figures, installed, logs
+from . import door, figures, installed, logs, tracing
 from .api.base import GROUP, VERSION
 from .kube import kinds
 from .kube.children import Children
@@ -59,6 +60,8 @@ class Settings:
     metrics_addr: str
     identity: str
     images: Mapping[Program, str]
+    tracing_endpoint: str = ""  # of an OTLP/HTTP collector; empty: no traces
+    tracing_ratio: float = 1.0
 
 
 class Operator:
@@ -120,9 +123,13 @@ class Operator:
             self.queue.add(scaling.PLANNER, seconds=SETTLE_SECONDS)
 
     async def _run(self, key: Key) -> Again:
+        traced = self.world.kube.tracing
         if key == scaling.PLANNER:
-            return await scaling.look(self.world, self.queue.add)
-        return await steps.reconcile(self.world, key)
+            with traced.work("plan provers", {}):
+                return await scaling.look(self.world, self.queue.add)
+        named = {"ethrex.kind": key.kind, "k8s.namespace.name": key.namespace, "ethrex.name": key.name}
+        with traced.work(f"reconcile {key.kind}", named):
+            return await steps.reconcile(self.world, key)
 
     def _child_changed(self, kind: str, namespace: str, name: str) -> None:
         key = Key(kind, namespace, name)
@@ -176,8 +183,11 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kube = await Kube.connect(settings.kubeconfig)
+    version = metadata.version("ethrex-operator")
+    kube.tracing = tracing.start(settings.tracing_endpoint, settings.tracing_ratio, version, settings.identity)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as open_things:
         open_things.push_async_callback(kube.close)
+        open_things.push_async_callback(asyncio.to_thread, kube.tracing.stop)
         leadership = Leadership(kube, Name(settings.own_namespace, LEASE), settings.identity)
         serving = door.Door(settings.metrics_addr, settings.metrics_port, leadership)
         serving.sources.append(lambda: figures.of_access(kube, leadership))
@@ -286,6 +296,16 @@ _own_namespace_option = click.option("--own-namespace", default=None, help="wher
 @click.option("--metrics-addr", default="0.0.0.0", show_default=True)
 @click.option("--node-image", default="ethrex-node:0.1.0", show_default=True, help="where a resource names none")
 @click.option("--prover-image", default="ethrex-prover:0.1.0", show_default=True, help="where a pool names none")
+@click.option(
+    "--tracing-endpoint", default="", help="OTLP/HTTP collector to send traces to [default: none], http://host:4318"
+)
+@click.option(
+    "--tracing-ratio",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="share of the reconciles that is traced",
+)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )

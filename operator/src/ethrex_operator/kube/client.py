@@ -19,6 +19,7 @@ import orjson
 from kubernetes.aio import client as official
 from kubernetes.aio import config
 
+from .. import tracing
 from . import errors, kinds
 from .kinds import Kind
 
@@ -51,6 +52,7 @@ class Kube:
         self._api = official.ApiClient(configuration)
         self._session: aiohttp.ClientSession | None = None
         self.counts = Counts()
+        self.tracing = tracing.OFF
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Kube:
@@ -195,6 +197,19 @@ class Kube:
         seconds: float = SECONDS,
     ) -> Object:
         """Raises `KubeError`."""
+        with self.tracing.call(verb, path):
+            return await self._request(verb, path, body, asked, content, accept, seconds)
+
+    async def _request(
+        self,
+        verb: str,
+        path: str,
+        body: Object | None,
+        asked: Mapping[str, str] | None,
+        content: str,
+        accept: str,
+        seconds: float,
+    ) -> Object:
         self.counts.requests[verb] = self.counts.requests.get(verb, 0) + 1
         headers = await self._headers(verb, path, accept, content if body is not None else None)
         data = None if body is None else orjson.dumps(body)

@@ -115,9 +115,21 @@ def test_what_asks_once_is_restricted_too_and_watches_what_the_operator_does(kin
     assert asks in main.operator.commands
 
 
+def test_traces_go_where_they_are_asked_for_and_nowhere_by_default() -> None:
+    def arguments(*values: str) -> str:
+        return " ".join(one(render(*values), "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"])
+
+    assert "tracing" not in arguments()
+    assert "--tracing-endpoint=http://c:4318 --tracing-ratio=0.5" in arguments(
+        "tracing.endpoint=http://c:4318", "tracing.ratio=0.5"
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "named"),
     [
+        ("tracing.endpoint=collector", "endpoint"),
+        ("tracing.ratio=2", "ratio"),
         ("replica=2", "replica"),
         ("replicas=many", "replicas"),
         ("replicas=6", "replicas"),
