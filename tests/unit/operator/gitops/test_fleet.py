@@ -35,7 +35,7 @@ def rendered(folder: Path) -> Manifest:
 def test_the_whole_fleet_runs_on_one_settlement() -> None:
     manifest = rendered(FLEET)
     contracts = {one.name: CONTRACTS for one in manifest.rollups}
-    found = whole.resolve(manifest, contracts, lambda pool: (0,))
+    found = whole.resolve(manifest, contracts, lambda pool: (0,), frozenset({"settlement"}))
 
     assert [one.name for one in manifest.rollups] == [f"rollup-{name}" for name in OVERLAYS]
     assert len(manifest.settlements) == 1
