@@ -116,6 +116,7 @@ def test_a_deposit_that_l1_takes_back_costs_only_what_lived_of_it(tmp_path: Path
             _settles(chain, sent)
             newest = patiently(chain.url, "eth_getBlockByNumber", receipt(chain, sent)["blockNumber"], False)
             until(lambda: _is_with(follower, newest["number"], newest["hash"]), chain)
+            assert patiently(follower.url, "ethrex_getQueueReorgs") == reorgs(chain)
             log = chain.sequencer.log.read_text()
             assert "a role of the rollup fails" not in log
             assert "no block could be sealed" not in log

@@ -65,6 +65,12 @@ async def get_queue_item(feed: Feed, index: Any) -> Any:
     return await feed.forward("ethrex_getQueueItem", index)
 
 
+@FORWARDED.method("ethrex_getQueueReorgs", raises=(SequencerAway,))
+async def get_queue_reorgs(feed: Feed) -> Any:
+    """Times that L1 took an item of its queue back that blocks held, as the sequencer knows them."""
+    return await feed.forward("ethrex_getQueueReorgs")
+
+
 @FORWARDED.method("ethrex_getProgramVersions", raises=(SequencerAway,))
 async def get_program_versions(feed: Feed) -> Any:
     """The versions of the program that the sequencer makes."""
@@ -75,3 +81,9 @@ async def get_program_versions(feed: Feed) -> Any:
 async def send_transaction(feed: Feed, transaction: dict[str, Any]) -> Any:
     """Have the sequencer's operator pay for a call."""
     return await feed.forward("ethrex_sendTransaction", transaction)
+
+
+@FORWARDED.method("ethrex_getSponsoredTransaction", raises=(SequencerAway,))
+async def get_sponsored_transaction(feed: Feed, transaction: Any) -> Any:
+    """What stands for a sponsored transaction, as the sequencer's sponsor knows it."""
+    return await feed.forward("ethrex_getSponsoredTransaction", transaction)
