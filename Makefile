@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-native test-python test-e2e conformance checks format bench guest-check native docs manifests lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults clean
+.PHONY: help setup up demo test test-native test-python test-e2e conformance checks format bench guest-check native docs manifests lock interop-setup contracts-setup contracts contracts-test contracts-gas contracts-invariants contracts-vectors conformance-py-evm interop faults mutations clean
 
 ENVIRONMENT := . scripts/environment.sh;
 PYTHON := .venv/bin/python
@@ -44,6 +44,9 @@ test-e2e: setup ## every test on a real cluster of this machine; REQUIRE_E2E=1 l
 faults: setup ## the whole count of kills, power cuts and malformed input over the real process, solvency (an hour and a half)
 	@FAULT_KILLS=110 FAULT_CUTS=150 FAULT_ROLLUP_KILLS=110 FAULT_IMPORT_KILLS=40 FAULT_FILES=4000 FAULT_QUEUE_REORGS=20 FAULT_SOLVENCY_SECONDS=600 $(PYTHON) -m pytest --quiet tests/faults
 	@export DECODER_CASES=1000000; $(CARGO) test --release --locked --quiet --workspace --exclude ethrex-node-native --test decoders
+
+mutations: setup ## take one check of the rollup after the other away; the lying sequencer's test must go red each time
+	@$(ENVIRONMENT) $(PYTHON) scripts/mutations.py
 
 conformance: setup ## every case of the official suites that lie beside the checkout (some minutes)
 	@$(PYTHON) scripts/play_suites.py --all

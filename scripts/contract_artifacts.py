@@ -56,10 +56,10 @@ def build() -> dict[str, str]:
     built = subprocess.run(command, cwd=CONTRACTS, capture_output=True, text=True, check=False)
     if built.returncode:
         raise BuildError(built.stdout + built.stderr)
-    return {f"{name}.json": _artifact(CONTRACTS / OUT / f"{name}.sol" / f"{name}.json") for name in PUBLISHED}
+    return {f"{name}.json": artifact(CONTRACTS / OUT / f"{name}.sol" / f"{name}.json") for name in PUBLISHED}
 
 
-def _artifact(path: Path) -> str:
+def artifact(path: Path) -> str:
     full: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     name = path.stem
     artifact = {

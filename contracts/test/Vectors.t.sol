@@ -134,8 +134,9 @@ contract VectorsTest is Test {
         string memory all;
         for (uint256 i = 0; i < CASES; ++i) {
             address committee = _seeded(i, 30);
-            (bytes32 pointer, bytes32 digest) = (i == 0 ? bytes32(0) : bytes32(_word(i, 31)), bytes32(_word(i, 32)));
-            bytes32 dataHash = keccak256(abi.encode(uint8(DataMode.Validium), pointer, digest));
+            bytes32 pointer = i == 0 ? bytes32(0) : bytes32(_word(i, 31));
+            bytes memory payload = abi.encode(_word(i, 32), i);
+            bytes32 dataHash = keccak256(abi.encode(uint8(DataMode.Validium), pointer, keccak256(payload)));
             vm.etch(committee, code);
             vm.chainId(i + 1);
             bytes32 signedHash = DataCommittee(committee).kept(65536999 + i, dataHash);
@@ -145,7 +146,7 @@ contract VectorsTest is Test {
                     string.concat(_field("l1ChainId", i + 1), ",", _field("committee", committee)),
                     string.concat(_field("chainId", 65536999 + i), ",", _field("pointer", pointer)),
                     string.concat(
-                        _field("digest", digest),
+                        string.concat(_field("payload", payload), ",", _field("digest", keccak256(payload))),
                         ",",
                         _field("dataHash", dataHash),
                         ",",

@@ -138,6 +138,33 @@ async def test_a_batch_of_a_real_chain_is_executed_and_signed(served: Served, tm
     assert attested.signer_of(proof, DOMAIN, made.hash, attested.KIND) == KEY.address
 
 
+async def test_a_process_says_that_a_decoy_is_unprovable_and_proves_the_batch(tmp_path: Path) -> None:
+    rollup = Rollup.open(tmp_path)
+    rollup.seal(rollup.send(COUNTER), items=(rollup.item(b"\7" * 20, 5),))
+    made = rollup.batch()
+    draws = iter([0.0])
+    async with serving(
+        tmp_path,
+        settings=CoordinatorSettings(decoy_rate=0.5),
+        is_real_time=True,
+        chance=lambda: next(draws, 1.0),
+    ) as served:
+        (tmp_path / "token").write_text(PROVER + "\n")
+        wanted = NewJob(
+            batch=1, kind="attested", program_version=1, batch_hash=made.hash, input=made.input, gas=1, due_ms=1 << 50
+        )
+        await served.coordinator.add(wanted)
+        environment = {**os.environ, "KEY": (b"\1" * 32).hex()}
+        running = await asyncio.create_subprocess_exec(COMMAND, *arguments(served), stdout=PIPE, env=environment)
+        await until(lambda: served.coordinator.proofs(1))
+        running.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(running.communicate(), LIMIT_SECONDS)
+
+        events = served.coordinator.events
+        assert (events["decoy_given"], events["decoy_refused"], events["decoy_signed"]) == (1, 1, 0)
+        assert (events["unprovable"], events["proven"]) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [

@@ -99,6 +99,7 @@ def test_published_data() -> None:
 
 def test_what_a_committee_keeps() -> None:
     for case in vectors("committee.json"):
+        assert keccak256(raw(case["payload"])) == raw(case["digest"])
         signed = kept.Kept(case["chainId"], raw(case["pointer"]), raw(case["digest"]))
         contract = kept.Contract(case["l1ChainId"], raw(case["committee"]))
 

@@ -148,7 +148,8 @@ def _together(
 ) -> Roles:
     asked, deployed, store, node = ground.asked, ground.deployed, ground.store, ground.node
     addresses = deployed.addresses
-    coordinator = Coordinator(store, _verifiers(ground, client), QueueSettings(), now_ms)
+    queued = QueueSettings(decoy_rate=asked.decoy_rate)
+    coordinator = Coordinator(store, _verifiers(ground, client), queued, now_ms)
     made = batches.Batches(
         store,
         ground.opened.native.reader(),

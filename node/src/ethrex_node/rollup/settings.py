@@ -138,6 +138,10 @@ class RollupSettings:
     prove_within: float = options.option(
         "proof-coordinator.prove-within", 600.0, "when a proof is due after its batch was sealed", unit="seconds", low=1
     )
+    decoy_rate: float = options.option(
+        "proof-coordinator.decoy-rate", 0.02, "part of leases that are of a batch which nobody can prove: who signs it did "
+        "not execute it", low=0, high=1,
+    )  # fmt: skip
     settler_key: str | None = options.option(
         "settler.key", None, "signs verifications, named like the committer's (default: that one)"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,7 @@ class Served:
     rate: rates.Rate = field(default_factory=lambda: rates.Rate(10**6, 10**6))
     ms: int = 1_000_000
     is_real_time: bool = False
+    chance: Callable[[], float] = lambda: 1.0  # what is drawn against the rate of decoys
     store: Store = None  # type: ignore[assignment]
     coordinator: Coordinator = None  # type: ignore[assignment]
     service: service.Service = None  # type: ignore[assignment]
@@ -71,7 +72,7 @@ class Served:
         (self.folder / "tokens").write_text(TOKENS)
         self.store = Store.open(self.folder / "rollup", TABLES)
         verifier = verifiers.attested_verifier(DOMAIN, is_signer)
-        self.coordinator = Coordinator(self.store, {"attested": verifier}, self.settings, self.now_ms)
+        self.coordinator = Coordinator(self.store, {"attested": verifier}, self.settings, self.now_ms, self._draw)
         await self._serve(identities.from_file(self.folder / "tokens"), port)
         self.session = aiohttp.ClientSession()
 
@@ -84,6 +85,9 @@ class Served:
         chosen = service.Settings(port=port, rate=self.rate, proof_most_bytes=4096)
         self.service = service.Service(self.coordinator, authenticate, chosen, lambda: self.ms / 1000)
         await self.service.start()
+
+    def _draw(self) -> float:
+        return self.chance()
 
     def now_ms(self) -> int:
         return int(time.time() * 1000) if self.is_real_time else self.ms

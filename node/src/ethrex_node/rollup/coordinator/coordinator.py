@@ -7,8 +7,10 @@ once for all kinds; `forget` lets everything of a batch go when L1 has verified 
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from prometheus_client.core import Metric
 
 from ethrex_node import _native
 from ethrex_node.observe import metrics
-from ethrex_node.rollup.coordinator import queue
+from ethrex_node.rollup import attested
+from ethrex_node.rollup.coordinator import decoys, queue
 from ethrex_node.rollup.coordinator.errors import BadRequest, Conflict, InvalidProof, NotAllowed, NotFound
 from ethrex_node.rollup.coordinator.verifiers import Statement, Verifier
 from ethrex_node.rollup.store import Store, Txn, schema
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 FORGOTTEN_MS: Final = 7 * 86_400_000
+DICE: Final = secrets.SystemRandom()  # a prover must not foresee which of its leases is a decoy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,12 @@ class Coordinator:
     """Lives as long as the store under it. `verifiers` by kind: a kind without one is not handed out."""
 
     def __init__(
-        self, store: Store, verifiers: Mapping[str, Verifier], settings: queue.Settings, now_ms: Callable[[], int]
+        self,
+        store: Store,
+        verifiers: Mapping[str, Verifier],
+        settings: queue.Settings,
+        now_ms: Callable[[], int],
+        chance: Callable[[], float] = DICE.random,
     ) -> None:
         self.settings = settings
         self.listeners: list[Callable[[Job], None]] = []
@@ -57,6 +66,7 @@ class Coordinator:
         self._store = store
         self._verifiers = dict(verifiers)
         self._now_ms = now_ms
+        self._chance = chance
 
     # for the sequencer and the settler
 
@@ -119,6 +129,7 @@ class Coordinator:
                 txn.delete(schema.JOBS, at)
                 txn.delete(schema.JOBS_OPEN, _open_key(job))
                 txn.delete(schema.INPUTS, job.input_hash)
+                txn.delete(schema.INPUTS, (job.lease and job.lease.decoy_input) or b"-")
                 txn.delete(schema.PROOFS, job.proof_hash or b"-")
 
         await self._store.write(change)
@@ -126,11 +137,17 @@ class Coordinator:
     # for provers
 
     async def lease(self, wanted: queue.Wanted, pool: str, owner: str = "") -> Job | None:
-        """The next job for a prover, leased to it; none for one that is cordoned, or whose `owner` is."""
+        """
+        The next job for a prover, leased to it; none for one that is cordoned, or whose `owner`, the name that its token
+        has, is. Raises `NotAllowed` where one under this name has signed a decoy.
+        """
         worn_out: list[Job] = []
+        disguise = await self._disguise(wanted) if self._chance() < self.settings.decoy_rate else None
 
         def change(txn: Txn) -> Job | None:
             now = self._now_ms()
+            if _is_distrusted(txn, wanted.prover, owner):
+                raise NotAllowed(f"{wanted.prover} signed a batch that it did not execute")
             prover = _seen(txn, wanted.prover, pool, now)
             if prover.is_cordoned or _is_cordoned(txn, owner):
                 return None
@@ -146,6 +163,10 @@ class Coordinator:
             if chosen is None:
                 return None
             given = queue.leased(chosen, wanted.prover, now, self.settings, wanted.run)
+            if disguise is not None and disguise[0] == chosen.input_hash:
+                decoy = disguise[1]
+                txn.put(schema.INPUTS, decoy.input_hash, schema.Bytes(decoy.input))
+                given = queue.disguised(given, decoy.batch_hash, decoy.input_hash)
             _put(txn, given, chosen)
             return given
 
@@ -153,10 +174,27 @@ class Coordinator:
         for job in worn_out:
             self._alarm(job)
         if given is not None:
-            self.events["leased"] += 1
             assert given.lease is not None
+            self.events["leased"] += 1
+            self.events["decoy_given"] += bool(given.lease.decoy_hash)
             log.info("leased", extra={"job": given.job_id, "prover": wanted.prover, "fence": given.lease.fence})
         return given
+
+    async def _disguise(self, wanted: queue.Wanted) -> tuple[bytes, decoys.Decoy] | None:
+        """A decoy of the job that this prover would get now, and the hash of the input that it was made of."""
+        now = self._now_ms()
+        with self._store.read() as txn:
+            # Of zero-knowledge proofs there is none for a false statement: no decoy is worth its time there.
+            signed = [job for job in _open_jobs(txn) if job.kind in attested.KIND_NUMBERS]
+            job = queue.choose(signed, wanted, now)
+            row = txn.get(schema.INPUTS, job.input_hash) if job is not None else None
+        if job is None or row is None:
+            return None
+        try:
+            return job.input_hash, await asyncio.to_thread(decoys.make, row.data, secrets.token_bytes(32))
+        except _native.NativeError as error:
+            log.error("no decoy", extra={"job": job.job_id, "reason": str(error)})
+            return None
 
     def input(self, input_hash: bytes, name: str) -> bytes:
         """For a prover under this name that holds a lease on it. Raises `NotFound`, `NotAllowed`."""
@@ -164,8 +202,8 @@ class Coordinator:
             row = txn.get(schema.INPUTS, input_hash)
             if row is None:
                 raise NotFound(f"no input 0x{input_hash.hex()}")
-            jobs = [job for job in _open_jobs(txn) if job.input_hash == input_hash]
-        if not any(job.lease is not None and _is_of(job.lease.prover, name) for job in jobs):
+            leases = [job.lease for job in _open_jobs(txn) if job.lease is not None and _is_given(job, input_hash)]
+        if not any(_is_of(lease.prover, name) for lease in leases):
             raise NotAllowed(f"{name} holds no lease of a job with this input")
         return row.data
 
@@ -181,13 +219,21 @@ class Coordinator:
         return await self._act(job_id, prover, lambda job, _: queue.released(job, prover, fence), "released")
 
     async def failure(self, job_id: str, prover: str, fence: int, reason: str, *, is_unprovable: bool) -> Job:
-        """What a prover could not do. `is_unprovable`: nobody can."""
+        """What a prover could not do. `is_unprovable`: nobody can, which is right of a decoy."""
 
         def decide(job: Job, now: int) -> Job:
+            if is_unprovable and queue.held(job, prover, fence).decoy_hash:
+                return queue.seen_through(job, prover, fence)
             if is_unprovable:
                 return queue.unprovable(job, prover, fence, reason)
             return queue.failed(job, prover, fence, reason, now, self.settings)
 
+        with self._store.read() as txn:
+            lease = _job(txn, job_id).lease
+        if is_unprovable and lease is not None and lease.decoy_hash and lease.fence == fence:
+            job = await self._act(job_id, prover, decide, "decoy_refused", decoys=1)
+            log.info("a decoy was seen through", extra={"job": job_id, "prover": prover})
+            return job
         log.warning("a prover failed", extra={"job": job_id, "prover": prover, "reason": reason})
         job = await self._act(job_id, prover, decide, "failed", failures=1)
         if job.state in (JobState.UNPROVABLE, JobState.EXHAUSTED):
@@ -199,19 +245,24 @@ class Coordinator:
         Take a proof in: verified, then written. The same again is answered as the first time.
 
         Raises `InvalidProof`, after it was counted against the prover and its `owner`, the name that its token has, and
-        `Conflict` where the lease is another's.
+        `Conflict` where the lease is another's. A proof of a decoy is one that nobody who executes can make: it ends all
+        trust in whoever comes under this name.
         """
         proof_hash = _native.keccak256(proof)
         with self._store.read() as txn:
             job = _job(txn, job_id)
         if job.state is JobState.PROVEN and job.proof_hash == proof_hash:
             return job
-        queue.held(job, prover, fence)
+        lease = queue.held(job, prover, fence)
+        claimed = lease.decoy_hash or job.batch_hash
         try:
-            await self._verifiers[job.kind](Statement(job.batch_hash, job.program_version), proof)
+            await self._verifiers[job.kind](Statement(claimed, job.program_version), proof)
         except InvalidProof as error:
             await self._refuse(job_id, prover, fence, str(error), owner or prover)
             raise
+        if lease.decoy_hash:
+            await self._distrust(job_id, prover, owner or prover)
+            raise InvalidProof("executing does not give this batch")
 
         def decide(found: Job, now: int) -> Job:
             if found.state is JobState.PROVEN and found.proof_hash == proof_hash:
@@ -245,20 +296,41 @@ class Coordinator:
         facts = {"job": job_id, "prover": prover, "reason": reason, "cordoned": counted.is_cordoned}
         log.error("an invalid proof was refused", extra=facts)
 
+    async def _distrust(self, job_id: str, prover: str, name: str) -> None:
+        """No lease any more, and no proof of theirs that L1 has not verified counts."""
+
+        def change(txn: Txn) -> list[str]:
+            now, again = self._now_ms(), []
+            named = {at: row for at, row in txn.scan(schema.PROVERS) if _is_of(row.prover_id, name)}
+            named |= {key(one): _known(txn, one, now) for one in (name, prover)}
+            for at, row in named.items():
+                txn.put(schema.PROVERS, at, dataclasses.replace(row, is_distrusted=True))
+            for _, job in list(txn.scan(schema.JOBS)):
+                if job.state is JobState.PROVEN and _is_of(job.proven_by, name):
+                    txn.delete(schema.PROOFS, job.proof_hash)
+                    reason = f"{job.proven_by} signs without executing"
+                    _put(txn, queue.reopened(job, reason, now, self.settings), job)
+                    again.append(job.job_id)
+                elif job.state is JobState.LEASED and job.lease is not None and _is_of(job.lease.prover, name):
+                    _put(txn, queue.released(job, job.lease.prover, job.lease.fence), job)
+            return again
+
+        again = await self._store.write(change)
+        self.events["decoy_signed"] += 1
+        facts = {"job": job_id, "prover": prover, "identity": name, "made_again": again}
+        log.critical("a prover signs what it did not execute: revoke its key on L1", extra=facts)
+
     # for operators
 
     async def cordon(self, prover_id: str, *, is_cordoned: bool) -> list[Job]:
         """No further lease for a prover, from the answer on; gives the jobs that it still holds."""
 
         def change(txn: Txn) -> list[Job]:
-            known = txn.get(schema.PROVERS, key(prover_id))
-            prover = known or Prover(prover_id, "", self._now_ms())
-            invalid = prover.invalid_proofs if is_cordoned else 0
-            txn.put(
-                schema.PROVERS,
-                key(prover_id),
-                dataclasses.replace(prover, is_cordoned=is_cordoned, invalid_proofs=invalid),
-            )
+            prover = _known(txn, prover_id, self._now_ms())
+            kept = dataclasses.replace(prover, is_cordoned=is_cordoned)
+            if not is_cordoned:
+                kept = dataclasses.replace(kept, invalid_proofs=0, is_distrusted=False)
+            txn.put(schema.PROVERS, key(prover_id), kept)
             return [job for job in _open_jobs(txn) if job.lease is not None and job.lease.prover == prover_id]
 
         now = self._now_ms()
@@ -287,6 +359,7 @@ class Coordinator:
         """A source for `observe.metrics.Metrics.add`."""
         now, states, oldest_ms = self._now_ms(), Counter({state.value: 0.0 for state in JobState}), 0
         with self._store.read() as txn:
+            distrusted = sum(row.is_distrusted for _, row in txn.scan(schema.PROVERS))
             for _, job in txn.scan(schema.JOBS):
                 states[job.state.value] += 1
                 if job.state in queue.OPEN:
@@ -295,6 +368,7 @@ class Coordinator:
             "proof_jobs", "Proofs to be made and made, of batches that are not verified", "state", states
         )
         yield metrics.gauge("proof_oldest_seconds", "Age of the oldest job without a proof", oldest_ms / 1000)
+        yield metrics.gauge("proof_provers_distrusted", "Provers that signed what they did not execute", distrusted)
         yield metrics.counters("proof_events", "What happened at the coordinator", "event", dict(self.events))
 
     # how
@@ -378,8 +452,11 @@ def _job(txn: Txn, job_id: str) -> Job:
 
 
 def _put(txn: Txn, job: Job, before: Job | None = None) -> None:
-    """The row, and its place among the open ones."""
+    """The row, and its place among the open ones. A decoy goes with its lease."""
     txn.put(schema.JOBS, job_key(job.job_id), job)
+    decoy = before.lease.decoy_input if before is not None and before.lease is not None else b""
+    if decoy and (job.lease is None or job.lease.decoy_input != decoy):
+        txn.delete(schema.INPUTS, decoy)
     if job.state in queue.OPEN:
         if before is None or before.state not in queue.OPEN:
             txn.put(schema.JOBS_OPEN, _open_key(job), schema.JobId(job.job_id))
@@ -390,6 +467,21 @@ def _put(txn: Txn, job: Job, before: Job | None = None) -> None:
 def _open_jobs(txn: Txn) -> Iterator[Job]:
     for _, pointer in txn.scan(schema.JOBS_OPEN):
         yield _job(txn, pointer.job_id)
+
+
+def _known(txn: Txn, prover_id: str, now_ms: int) -> Prover:
+    return txn.get(schema.PROVERS, key(prover_id)) or Prover(prover_id, "", now_ms)
+
+
+def _is_distrusted(txn: Txn, prover_id: str, name: str) -> bool:
+    rows = (txn.get(schema.PROVERS, key(one)) for one in {prover_id, name or prover_id})
+    return any(row is not None and row.is_distrusted for row in rows)
+
+
+def _is_given(job: Job, input_hash: bytes) -> bool:
+    """To whoever holds its lease."""
+    assert job.lease is not None
+    return input_hash == (job.lease.decoy_input or job.input_hash)
 
 
 def _seen(txn: Txn, prover_id: str, pool: str, now_ms: int) -> Prover:
@@ -406,10 +498,10 @@ def _forget_gone(txn: Txn, now_ms: int) -> None:
     """
     Pods are called otherwise each time: those that have not come for days are not told of any more.
 
-    But who was cordoned for invalid proofs stays so until an operator says otherwise.
+    But who was cordoned for invalid proofs, or signed a decoy, stays so until an operator says otherwise.
     """
     for at, row in list(txn.scan(schema.PROVERS)):
-        is_distrusted = row.is_cordoned and row.invalid_proofs > 0
+        is_distrusted = row.is_distrusted or (row.is_cordoned and row.invalid_proofs > 0)
         if row.last_seen_ms + FORGOTTEN_MS < now_ms and not is_distrusted:
             txn.delete(schema.PROVERS, at)
 

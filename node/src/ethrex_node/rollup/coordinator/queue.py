@@ -29,8 +29,11 @@ class Settings:
     invalid_most: int = 5  # invalid proofs, before a prover gets no more leases
     invalid_most_of_all: int = 20  # of all provers under one token's name, before none of them does
     hold_most_ms: int = 4 * 3_600_000  # heartbeats keep a lease so long: who never ends holds up the chain
+    decoy_rate: float = 0.0  # of leases, those of a batch that nobody can prove
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.decoy_rate <= 1.0:
+            raise ValueError("decoy_rate is a part of all leases: 0 to 1")
         if 2 * self.heartbeat_ms > self.lease_ms:
             raise ValueError("a lease must outlast a lost heartbeat: lease_ms is at least twice heartbeat_ms")
 
@@ -130,6 +133,19 @@ def unprovable(job: Job, prover: str, fence: int, reason: str) -> Job:
     """Executing the batch does not give what it claims. Nothing that a prover could do again."""
     held(job, prover, fence)
     return dataclasses.replace(job, state=JobState.UNPROVABLE, lease=None, reason=reason)
+
+
+def disguised(job: Job, decoy_hash: bytes, decoy_input: bytes) -> Job:
+    """Its prover is told of another batch, from another input. All else of the lease is as ever."""
+    assert job.lease is not None
+    return dataclasses.replace(
+        job, lease=dataclasses.replace(job.lease, decoy_hash=decoy_hash, decoy_input=decoy_input)
+    )
+
+
+def seen_through(job: Job, prover: str, fence: int) -> Job:
+    """Who was given a decoy says that it cannot be proven, as is right: the job itself goes to whoever comes next."""
+    return released(job, prover, fence)
 
 
 def exhausted(job: Job) -> Job:

@@ -22,6 +22,7 @@ from ethrex_node.rollup.coordinator.coordinator import Coordinator
 from ethrex_node.rollup.coordinator.errors import BadRequest
 from ethrex_node.rollup.coordinator.identities import ID, Authenticate, Identity, Role
 from ethrex_node.rollup.coordinator.queue import Wanted
+from ethrex_node.rollup.store.schema import JobState
 
 JSON_MOST_BYTES: Final = 64 << 10
 PAGE_MOST: Final = 1000
@@ -119,7 +120,9 @@ class Service:
         job = await self._coordinator.failure(
             job_id, note.prover, note.fence, note.text, is_unprovable=note.is_unprovable
         )
-        return door.json({"job": job.job_id, "state": job.state.value})
+        # The same words for a decoy, whose job waits for the next prover.
+        state = JobState.UNPROVABLE if note.is_unprovable else job.state
+        return door.json({"job": job.job_id, "state": state.value})
 
     async def _release(self, request: web.Request, identity: Identity) -> web.StreamResponse:
         job_id, note = await _note(request, identity)

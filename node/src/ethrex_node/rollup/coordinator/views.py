@@ -53,7 +53,7 @@ def job(row: Job) -> dict[str, Any]:
 
 def prover(row: Prover, lease: Lease | None) -> dict[str, Any]:
     """`provenGas` in `provingMilliseconds`: over all its proofs. Their difference between two looks is what it did since."""
-    state = "cordoned" if row.is_cordoned else "idle" if lease is None else "busy"
+    state = "cordoned" if row.is_cordoned or row.is_distrusted else "idle" if lease is None else "busy"
     return {
         "prover": row.prover_id,
         "pool": row.pool,
@@ -63,6 +63,7 @@ def prover(row: Prover, lease: Lease | None) -> dict[str, Any]:
         "proofs": row.proofs,
         "invalidProofs": row.invalid_proofs,
         "failures": row.failures,
+        "distrusted": row.is_distrusted,
         "provenGas": row.proven_gas,
         "provingMilliseconds": row.proving_ms,
         "gasPerSecond": round(row.proven_gas * 1000 / row.proving_ms) if row.proving_ms else None,

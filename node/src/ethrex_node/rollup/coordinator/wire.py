@@ -80,8 +80,9 @@ class Grant:
     @classmethod
     def of(cls, job: Job, heartbeat_ms: int) -> Grant:
         assert job.lease is not None
+        batch_hash, input_hash = job.lease.decoy_hash or job.batch_hash, job.lease.decoy_input or job.input_hash
         return cls(
-            *(job.job_id, job.batch, job.kind, job.program_version, job.batch_hash, job.input_hash, job.gas),
+            *(job.job_id, job.batch, job.kind, job.program_version, batch_hash, input_hash, job.gas),
             *(job.lease.fence, job.lease.until_ms, heartbeat_ms, job.due_ms),
         )
 

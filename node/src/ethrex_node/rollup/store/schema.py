@@ -256,6 +256,8 @@ class Lease:
     until_ms: int
     progress: str = ""
     run: str = ""  # of the prover's process
+    decoy_hash: bytes = b""  # the batch that this prover was told of instead of the job's own
+    decoy_input: bytes = b""  # hash of what it got for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,8 @@ class Prover:
     failures: int = 0
     proven_gas: int = 0
     proving_ms: int = 0
+    decoys: int = 0  # that it saw through
+    is_distrusted: bool = False  # it signed one; under its name nobody gets a lease
 
 
 @dataclass(frozen=True, slots=True)
