@@ -29,6 +29,7 @@ from ..rollup.outbox import Outbox
 from ..rollup.outbox import Settings as OutboxSettings
 from ..rollup.sequencer import Limits, Sequencer
 from ..rollup.sequencer import Settings as BlockSettings
+from ..rollup.sequencer.draining import Drain, Stages
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, versions, watcher
 from ..rollup.store import Store
@@ -169,30 +170,43 @@ def _together(
         other = Outbox(store, client, settles, _outbox_settings(asked), now_ms)
     known = admission.opened(admission.of_coordinator(asked))
     door = service.Settings(host=asked.coordinator_addr, port=asked.coordinator_port)
-    blocks = BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
+    sequencer = Sequencer(
+        node.chain, node.builder, store, prices, BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
+    )
+    commits_to = committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked), keepers)
+    settles_to = settler.Settler(
+        *(made, coordinator, other, client, addresses),
+        settler.Settings(kinds=kinds_of(asked, deployed), most_batches=asked.settle_batches),
+    )
+    drain = Drain(sequencer, node.pool, lambda: _stages(made, commits_to, settles_to))
     queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)
-    settling = settler.Settings(kinds=kinds_of(asked, deployed), most_batches=asked.settle_batches)
     return Roles(
         client=client,
         store=store,
         prices=prices,
         coordinator=coordinator,
         admission=known,
-        door=service.Service(coordinator, known.authenticate, door),
+        door=service.Service(coordinator, known.authenticate, door, drain=drain),
+        sequencer=sequencer,
         announcer=announcing.Announcer(
             commits, heads.domain(deployed.l1_chain_id, deployed.proposer), deployed.chain_id, begun.epoch
         ),
-        sequencer=Sequencer(node.chain, node.builder, store, prices, blocks),
         watcher=watcher.Watcher(store, client, addresses, queue),
         batches=made,
         versions=program,
         outboxes=(outbox,) if other is outbox else (outbox, other),
         committee=keepers,
-        committer=committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked), keepers),
-        settler=settler.Settler(made, coordinator, other, client, addresses, settling),
+        committer=commits_to,
+        settler=settles_to,
         sponsor=pays,
         lasting=lasting,
     )
+
+
+def _stages(made: batches.Batches, commits: committer.Committer, settles: settler.Settler) -> Stages:
+    newest = made.newest()
+    highest = 0 if newest is None else newest.number
+    return Stages(highest, max(commits.committed, settles.verified), settles.verified)
 
 
 async def check_chain(deployed: Deployment, first: genesis.Genesis, client: L1Client) -> int:

@@ -57,5 +57,9 @@ class Full(PoolError):
         super().__init__(message)
 
 
+class Closed(PoolError):
+    """Nothing is taken in now, whatever it is."""
+
+
 class Invalid(PoolError):
     """The transaction breaks a rule of the fork or of the pool."""

@@ -48,10 +48,13 @@ class Pool:
     authorities: Counter[bytes] = field(default_factory=Counter)  # of pooled set-code transactions
     blobs: int = 0
     counters: Counters = field(default_factory=Counters)
+    closed: str | None = None  # why nothing is taken in now
     listeners: list[Listener] = field(default_factory=list)
 
     def add(self, transactions: Sequence[rules.Transaction], *, local: bool) -> list[errors.PoolError | None]:
         """Admit a batch; the answers stand in its order, None for the admitted."""
+        if self.closed is not None:
+            return [errors.Closed(self.closed)] * len(transactions)
         self._meet([t.sender for t in transactions if t.sender not in self.senders])
         answers = [self._try(transaction, local) for transaction in transactions]
         for transaction in transactions:

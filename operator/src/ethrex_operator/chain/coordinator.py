@@ -44,6 +44,35 @@ async def cordon(session: aiohttp.ClientSession, at: Coordinator, prover_id: str
     return len(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How far a sequencer is that takes nothing more. `drained`: all that it took is sealed."""
+
+    drained: bool
+    pool: int
+    open_transactions: int
+    made: int
+    committed: int
+    verified: int
+
+
+async def drain(session: aiohttp.ClientSession, at: Coordinator, *, end_batch: bool) -> Drained:
+    """From the answer on the sequencer takes no transaction. Asking again asks how far it is. Raises `ChainError`."""
+    url = f"{at.url}/v1/drain"
+    body = orjson.dumps({"endBatch": end_batch})
+    found = _object(url, await rpc.fetch(session, url, "PUT", body, token=at.token))
+    try:
+        batches = found["batches"]
+        return Drained(
+            drained=found["drained"] is True,
+            pool=int(found["pool"]),
+            open_transactions=int(found["openTransactions"]),
+            **{name: int(batches[name]) for name in ("made", "committed", "verified")},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.Refused(f"{url}: not how far a sequencer is: {error!r}") from error
+
+
 async def _pages(session: aiohttp.ClientSession, at: Coordinator, what: str) -> list[bytes]:
     found: list[bytes] = []
     after = ""

@@ -13,16 +13,21 @@ from .client import Kube, Object
 log = logging.getLogger(__name__)
 
 CONTROLLER: Final = "ethrex.dev/operator"
+CLUSTER: Final = "default"  # where events about what has no namespace are
 NOTE_CHARACTERS: Final = 1000
 
 
 async def tell(kube: Kube, about: Object, reason: str, note: str, *, instance: str, warning: bool = False) -> None:
     """An event that cannot be written is logged: what it tells of has happened all the same."""
     metadata = about["metadata"]
+    place = {"namespace": metadata["namespace"]} if "namespace" in metadata else {}
     event = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+        "metadata": {
+            "name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}",
+            "namespace": metadata.get("namespace", CLUSTER),
+        },
         "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "reportingController": CONTROLLER,
         "reportingInstance": instance[:128],
@@ -34,8 +39,8 @@ async def tell(kube: Kube, about: Object, reason: str, note: str, *, instance: s
             "apiVersion": about["apiVersion"],
             "kind": about["kind"],
             "name": metadata["name"],
-            "namespace": metadata["namespace"],
             "uid": metadata["uid"],
+            **place,
         },
     }
     try:

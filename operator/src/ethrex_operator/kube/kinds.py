@@ -30,6 +30,7 @@ ROLLUP: Final = Kind(API_VERSION, "EthrexRollup", "ethrexrollups")
 POOL: Final = Kind(API_VERSION, "ProverPool", "proverpools")
 OURS: Final = {kind.name: kind for kind in (L1_NODE, SETTLEMENT, ROLLUP, POOL)}
 
+NAMESPACE: Final = Kind("v1", "Namespace", "namespaces")
 POD: Final = Kind("v1", "Pod", "pods")
 CLAIM: Final = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")

@@ -16,7 +16,7 @@ from ..topology import archive, committee
 from ..topology import rollup as rollups
 from ..topology.facts import Contracts
 from ..topology.workload import Workload
-from . import deploying, l1, registering, running
+from . import deploying, handover, l1, registering, running
 from .report import Report
 from .world import Key, World, cluster_for, owner_of, url
 
@@ -90,10 +90,9 @@ async def _chain(
     reachable, *known = others
     rollup = wanted.rollup
     found = running.instance(world, rollup.namespace, sequencer)
-    if contracts.current and await running.roll(world, rollup.namespace, found):
-        changes.append(Change("Rolled", f"pod {found.pod} ran an older template"))
+    current = await _up_to_date(world, rollup, contracts, found, changes)
     fields = fields | {"endpoints": {"rpc": url(rollups.door(rollup).name, rollup.namespace, rollups.RPC.number)}}
-    parts = [_reserved(world, rollup, wanted), _up_to_date(contracts, found), *known]
+    parts = [_reserved(world, rollup, wanted), current, *known]
     if not found.ready:
         parts.append(conditions.no("Sequencing", "PodNotReady", found.reason))
         return _report(reachable, parts, fields, again=SOON_SECONDS)
@@ -106,11 +105,20 @@ async def _chain(
     return _report(reachable, parts, fields, again=STEADY_SECONDS if holds else SOON_SECONDS)
 
 
-def _up_to_date(contracts: deploying.Found, found: running.Instance) -> Condition:
-    """A pod starts where L1 is as the plan says: it is not rolled before."""
+async def _up_to_date(
+    world: World,
+    rollup: EthrexRollup,
+    contracts: deploying.Found,
+    found: running.Instance,
+    changes: list[Change],
+) -> Condition:
+    """A pod starts where L1 is as the plan says: it is not rolled before, and hands over first. Raises `KubeError`."""
     if not contracts.current:
         return conditions.no("UpToDate", "Registering", contracts.why)
-    return conditions.no("UpToDate", "Rolling") if found.outdated else conditions.yes("UpToDate", "TemplateRuns")
+    if found.outdated:
+        return await handover.step(world, rollup, found, changes)
+    world.handing.pop(Key(rollup.kind, rollup.namespace, rollup.name), None)
+    return conditions.yes("UpToDate", "TemplateRuns")
 
 
 async def _beside(

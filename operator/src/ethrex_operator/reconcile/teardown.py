@@ -1,12 +1,15 @@
 """
 What happens when a resource goes.
 
-Children with an owner go with it by themselves. Volumes have none: they stay under ``Retain``, and under ``Delete`` a
-finalizer holds the resource until the operator has deleted them.
+Children with an owner go with it by themselves; a finalizer holds the resource while there is something to do before. A rollup
+settles what it has taken (``settling``), a settlement waits for whoever settles by it. Volumes have no owner: they stay under
+``Retain``, and under ``Delete`` the operator deletes them.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Final
 
 from ..api import loading
@@ -18,36 +21,48 @@ from ..kube import conditions, errors, events, kinds
 from ..kube.client import Object
 from ..kube.objects.naming import Owner
 from ..kube.queue import Again
-from . import report
+from . import attachment, report, settling
 from .report import Report
 from .world import Key, World, kind_of
 
+log = logging.getLogger(__name__)
+
 IN_USE_SECONDS: Final = 10.0
+SETTLE_SECONDS: Final = 2.0
 FINALIZER: Final = "ethrex.dev/teardown"
 
 
 async def guard(world: World, key: Key, body: Object, resource: Resource) -> None:
     """A finalizer exactly while there is something to settle. Raises `KubeError`."""
     has = FINALIZER in (body["metadata"].get("finalizers") or ())
-    wants = _deletes(resource) or (isinstance(resource, EthrexSettlement) and bool(world.store.naming(key)))
-    if wants != has:
+    if _holds(world, key, body, resource) != has:
         await _set(world, key, body, present=not has)
+
+
+def _holds(world: World, key: Key, body: Object, resource: Resource) -> bool:
+    if isinstance(resource, EthrexSettlement):
+        return bool(_users(world, key, resource))
+    is_there = bool((body.get("status") or {}).get("contracts"))
+    settles = isinstance(resource, EthrexRollup) and resource.spec.deletion.settle == "Wait" and is_there
+    return settles or _deletes(resource)
 
 
 async def step(world: World, key: Key, body: Object) -> Again:
     """Raises `KubeError`."""
     if FINALIZER not in (body["metadata"].get("finalizers") or ()):
         return Again()
-    if key.kind == kinds.SETTLEMENT.name and (users := world.store.naming(key)):
-        await report.write(world, key, body, _in_use([f"{one.namespace}/{one.name}" for one in users], body))
-        return Again(IN_USE_SECONDS)
-    owner = Owner(key.kind, key.name, key.namespace, body["metadata"]["uid"])
-    claims = world.children.claims(owner)
     try:
         resource = loading.read(body)
     except loading.ManifestInvalid:
         resource = None
-    if resource is not None and _deletes(resource):
+    if isinstance(resource, EthrexSettlement) and (users := _users(world, key, resource)):
+        await report.write(world, key, body, _in_use(users, body))
+        return Again(IN_USE_SECONDS)
+    claims = world.children.claims(Owner(key.kind, key.name, key.namespace, body["metadata"]["uid"]))
+    deletes = resource is not None and _deletes(resource)
+    if isinstance(resource, EthrexRollup) and not await _may_go(world, key, body, resource, () if deletes else claims):
+        return Again(SETTLE_SECONDS)
+    if deletes:
         for name in claims:
             await world.kube.delete(kinds.CLAIM, key.namespace, name)
         if claims:
@@ -55,6 +70,31 @@ async def step(world: World, key: Key, body: Object) -> Again:
             await events.tell(world.kube, body, "VolumesDeleted", note, instance=world.identity)
     await _set(world, key, body, present=False)
     return Again()
+
+
+async def _may_go(world: World, key: Key, body: Object, rollup: EthrexRollup, claims: Sequence[str]) -> bool:
+    """Whether nobody waits for it any more; which is told. Raises `KubeError`."""
+    if not (body.get("status") or {}).get("contracts"):
+        return True
+    found = await settling.look(world, rollup, body)
+    verdict = found.verdict
+    if not verdict.go:
+        parts = (conditions.no("Settled", verdict.reason, verdict.why), found.reachable)
+        await report.write(world, key, body, Report(parts=parts, fields=report.kept(body)))
+        return False
+    ends = found.namespace_ends
+    about = await world.kube.request("GET", kinds.NAMESPACE.path(None, key.namespace)) if ends else body
+    note = f"{key.kind} {key.name}: {settling.told(found, () if ends else claims)}"
+    warns = verdict.reason != settling.SETTLED
+    await events.tell(world.kube, about, verdict.reason, note, instance=world.identity, warning=warns)
+    log.info(note, extra={"key": str(key), "reason": verdict.reason})
+    return True
+
+
+def _users(world: World, key: Key, settlement: EthrexSettlement) -> list[str]:
+    """Rollups that settle by it. Whoever it does not let in holds it up no longer than anybody else."""
+    every = world.store.models(EthrexRollup, world.store.naming(key))
+    return sorted(f"{one.namespace}/{one.name}" for one in every if attachment.allows(settlement, one))
 
 
 def _in_use(users: list[str], body: Object) -> Report:

@@ -48,6 +48,9 @@ class World:
     wrote: Callable[[Key, Object], None] = _nobody  # hears of each status that was written, with the object before it
     signers: Signers = field(default_factory=Signers)
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # of deployers: held while one is begun
+    handing: dict[Key, float] = field(
+        default_factory=dict
+    )  # since when a sequencer hands over before its pod is rolled
     looked: dict[Key, float] = field(default_factory=dict)  # when the proxies of whom were last looked at
 
 

@@ -16,6 +16,7 @@ from ethrex_node import _native
 from ethrex_node.rollup import attested
 from ethrex_node.rollup.coordinator import Coordinator, NewJob, Settings, identities, rates, service, verifiers, wire
 from ethrex_node.rollup.l1 import signers
+from ethrex_node.rollup.sequencer.draining import Drain
 from ethrex_node.rollup.store import Store
 from ethrex_node.rollup.store.schema import TABLES
 
@@ -63,6 +64,7 @@ class Served:
     ms: int = 1_000_000
     is_real_time: bool = False
     chance: Callable[[], float] = lambda: 1.0  # what is drawn against the rate of decoys
+    drain: Drain | None = None
     store: Store = None  # type: ignore[assignment]
     coordinator: Coordinator = None  # type: ignore[assignment]
     service: service.Service = None  # type: ignore[assignment]
@@ -83,7 +85,7 @@ class Served:
 
     async def _serve(self, authenticate: identities.Authenticate, port: int) -> None:
         chosen = service.Settings(port=port, rate=self.rate, proof_most_bytes=4096)
-        self.service = service.Service(self.coordinator, authenticate, chosen, lambda: self.ms / 1000)
+        self.service = service.Service(self.coordinator, authenticate, chosen, lambda: self.ms / 1000, self.drain)
         await self.service.start()
 
     def _draw(self) -> float:

@@ -19,9 +19,10 @@ from ethrex_node import _native
 from ethrex_node.observe import metrics
 from ethrex_node.rollup.coordinator import door, rates, views, wire
 from ethrex_node.rollup.coordinator.coordinator import Coordinator
-from ethrex_node.rollup.coordinator.errors import BadRequest
+from ethrex_node.rollup.coordinator.errors import BadRequest, NotFound
 from ethrex_node.rollup.coordinator.identities import ID, Authenticate, Identity, Role
 from ethrex_node.rollup.coordinator.queue import Wanted
+from ethrex_node.rollup.sequencer.draining import Drain
 from ethrex_node.rollup.store.schema import JobState
 
 JSON_MOST_BYTES: Final = 64 << 10
@@ -48,8 +49,10 @@ class Service:
         authenticate: Authenticate,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
+        drain: Drain | None = None,
     ) -> None:
         self._coordinator = coordinator
+        self._draining = drain
         self._settings = settings
         self._door = door.Door(door.by_token(authenticate), settings.rate, clock)
         add = self._door.add
@@ -64,6 +67,8 @@ class Service:
         add("GET", "/v1/provers", self._provers)
         add("PUT", "/v1/provers/{prover}/cordon", self._cordon)
         add("DELETE", "/v1/provers/{prover}/cordon", self._uncordon)
+        add("PUT", "/v1/drain", self._drain)
+        add("DELETE", "/v1/drain", self._undrain)
 
     async def start(self) -> None:
         """Raises OSError where the address is taken."""
@@ -162,6 +167,20 @@ class Service:
             raise BadRequest(f"{prover_id!r:.140} is not the id of a prover")
         held = await self._coordinator.cordon(prover_id, is_cordoned=is_cordoned)
         return door.json({"prover": prover_id, "cordoned": is_cordoned, "leases": [views.job(job) for job in held]})
+
+    async def _drain(self, request: web.Request, identity: Identity) -> web.StreamResponse:
+        identity.must_be(Role.OPERATOR)
+        asked = wire.DrainRequest.read(await door.body(request, JSON_MOST_BYTES))
+        return door.json(views.drain(self._drainable().begin(end_batch=asked.end_batch)))
+
+    async def _undrain(self, request: web.Request, identity: Identity) -> web.StreamResponse:
+        identity.must_be(Role.OPERATOR)
+        return door.json(views.drain(self._drainable().end()))
+
+    def _drainable(self) -> Drain:
+        if self._draining is None:
+            raise NotFound("no sequencer is behind this coordinator")
+        return self._draining
 
     def metrics(self) -> Iterator[Metric]:
         """A source for `observe.metrics.Metrics.add`."""

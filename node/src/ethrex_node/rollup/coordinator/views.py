@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ethrex_node.rollup.sequencer.draining import State
 from ethrex_node.rollup.store.schema import Job, JobState, Lease, Prover
 
 
@@ -67,4 +68,15 @@ def prover(row: Prover, lease: Lease | None) -> dict[str, Any]:
         "provenGas": row.proven_gas,
         "provingMilliseconds": row.proving_ms,
         "gasPerSecond": round(row.proven_gas * 1000 / row.proving_ms) if row.proving_ms else None,
+    }
+
+
+def drain(state: State) -> dict[str, Any]:
+    """How far a sequencer is that shall come to an end."""
+    return {
+        "draining": state.draining,
+        "drained": state.drained,
+        "pool": state.pool,
+        "openTransactions": state.open_transactions,
+        "batches": {"made": state.made, "committed": state.committed, "verified": state.verified},
     }

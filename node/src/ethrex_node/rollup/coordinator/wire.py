@@ -62,6 +62,21 @@ class LeaseRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainRequest:
+    """`end_batch`: batches shall come to L1 with all that was taken; else the open one stays open."""
+
+    end_batch: bool
+
+    @classmethod
+    def read(cls, body: bytes) -> DrainRequest:
+        """Raises `BadRequest`."""
+        asked = _fields(body, {"endBatch"}, set())["endBatch"]
+        if not isinstance(asked, bool):
+            raise BadRequest("endBatch is true or false")
+        return cls(asked)
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A lease, as a prover gets it. `deadline_ms` moves with each heartbeat; `due_ms` is when the proof is needed."""
 

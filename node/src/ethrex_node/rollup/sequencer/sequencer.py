@@ -61,6 +61,13 @@ class Coming:
     candidates: list[_native.Transaction]
 
 
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """Somebody asked for it. `end_batch`: the open batch as well."""
+
+    end_batch: bool
+
+
 class Sequencer:
     """`listeners` hear of the last block of each batch that ends, `pressure` gives why nothing shall be sealed now."""
 
@@ -81,6 +88,8 @@ class Sequencer:
         self.taken_back = 0
         self.dropped = 0
         self._again: dict[int, SealedBlock] = {}
+        self.draining: Draining | None = None
+        self.drained = False
         self._chain = chain
         self._builder = builder
         self._store = store
@@ -101,6 +110,7 @@ class Sequencer:
             self.open = OpenBatch.of(sealed.since_last_end(txn, head.number))
             self._again = sealed.taken_back(txn)
         self.queue_index = 0 if last is None else last.queue_index
+        self.drained = False  # what was taken back is sealed again
         facts = {"block": head.number, "queue_index": self.queue_index, "open_blocks": self.open.blocks}
         log.info("sequencer goes on", extra=facts | {"forgotten": dropped})
 
@@ -124,9 +134,30 @@ class Sequencer:
             reason = policy.end_reason(self.open, self._settings.limits, self._now_ms())
             if reason is not None:
                 await self._end(reason)
-            if self._must_wait():
+            if self._must_wait() or self.drained:
                 return None
-            return await self._seal()
+            row = await self._seal()
+            if self.draining is not None and not row.transactions:
+                await self._drained(self.draining)
+            return row
+
+    def drain(self, *, end_batch: bool | None) -> None:
+        """
+        Seal what is there, then nothing more; `end_batch`: end the open batch too, if it has a transaction. None: go on.
+
+        Whoever asks sees to it that nothing more comes in.
+        """
+        wanted = None if end_batch is None else Draining(end_batch)
+        if wanted != self.draining:
+            log.info("draining" if wanted else "draining is taken back", extra={"end_batch": bool(end_batch)})
+            self.draining, self.drained = wanted, False
+
+    async def _drained(self, asked: Draining) -> None:
+        """An empty block says that nothing is left which could be sealed."""
+        if asked.end_batch and self.open.transactions:
+            await self._end("drained")
+        self.drained = True
+        log.info("drained", extra={"block": self._chain.head.number})
 
     def _must_wait(self) -> bool:
         """Under pressure; said when it begins and when it ends."""
