@@ -95,13 +95,19 @@ def call(address: str, method: str, *params: Any) -> Any:
 
 
 @contextmanager
-def applied(cluster: Cluster, manifest: str | None = None) -> Iterator[Rollup]:
-    """Ready, where restricted pod security is enforced: the example, or `manifest` with the same names."""
+def namespace(cluster: Cluster) -> Iterator[Rollup]:
+    """A place for one, where restricted pod security is enforced."""
     name = f"rollup-{uuid.uuid4().hex[:6]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    made = Rollup(cluster, name)
-    made.kubectl("apply", "-f", "-", given=manifest or EXAMPLE.read_text())
-    made.wait("rollup ready", made.is_ready)
-    yield made
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    yield Rollup(cluster, name)
+    cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@contextmanager
+def applied(cluster: Cluster, manifest: str | None = None) -> Iterator[Rollup]:
+    """Ready: the example, or `manifest` with the same names."""
+    with namespace(cluster) as made:
+        made.kubectl("apply", "-f", "-", given=manifest or EXAMPLE.read_text())
+        made.wait("rollup ready", made.is_ready)
+        yield made

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -65,27 +65,26 @@ class Looked:
     verdict: Verdict
     reachable: Condition
     seen: Drained | None
-    namespace_ends: bool
+    ending: Object | None  # its namespace, where that is being deleted
 
 
 async def look(world: World, rollup: EthrexRollup, body: Object) -> Looked:
-    """Asks the sequencer to drain while it is waited for. Raises `KubeError`."""
+    """Asks the sequencer to drain. Raises `KubeError`."""
     reachable, l1_ends = await _l1(world, rollup)
     begun = _time(body["metadata"]["deletionTimestamp"])
+    namespace = await world.kube.request("GET", kinds.NAMESPACE.path(None, rollup.namespace))
+    ends = "deletionTimestamp" in namespace["metadata"]
     known = Facts(
         asked=rollup.spec.deletion,
         since_seconds=_seconds_since(begun),
-        namespace_ends=await namespace_ends(world, rollup.namespace),
+        namespace_ends=ends,
         parts_end=FOREGROUND in (body["metadata"].get("finalizers") or ()),
         l1_ends=l1_ends,
         l1_away_seconds=_away_seconds(reachable, body),
         provers_end=_provers_end(world, rollup),
+        seen=await _drained(world, rollup),
     )
-    first = verdict(known)
-    if first.go:
-        return Looked(first, reachable, None, known.namespace_ends)
-    seen = await _drained(world, rollup)
-    return Looked(verdict(replace(known, seen=seen)), reachable, seen, known.namespace_ends)
+    return Looked(verdict(known), reachable, known.seen, namespace if ends else None)
 
 
 def verdict(facts: Facts) -> Verdict:
@@ -157,12 +156,6 @@ def told(found: Looked, kept: Iterable[str]) -> str:
         stands = f"of {seen.made} batches L1 has {seen.committed} and has verified {seen.verified}"
     names = ", ".join(kept)
     return f"{found.verdict.why}; {stands}; {f'kept: {names}' if names else 'nothing is kept'}"
-
-
-async def namespace_ends(world: World, name: str) -> bool:
-    """Raises `KubeError`."""
-    found = await world.kube.request("GET", kinds.NAMESPACE.path(None, name))
-    return "deletionTimestamp" in found["metadata"]
 
 
 async def _l1(world: World, rollup: EthrexRollup) -> tuple[Condition, bool]:

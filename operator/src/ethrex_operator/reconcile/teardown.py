@@ -60,8 +60,12 @@ async def step(world: World, key: Key, body: Object) -> Again:
         return Again(IN_USE_SECONDS)
     claims = world.children.claims(Owner(key.kind, key.name, key.namespace, body["metadata"]["uid"]))
     deletes = resource is not None and _deletes(resource)
-    if isinstance(resource, EthrexRollup) and not await _may_go(world, key, body, resource, () if deletes else claims):
-        return Again(SETTLE_SECONDS)
+    last = None
+    if isinstance(resource, EthrexRollup) and (body.get("status") or {}).get("contracts"):
+        last = await settling.look(world, resource, body)
+        if not last.verdict.go:
+            await report.write(world, key, body, _waited_for(last, body))
+            return Again(SETTLE_SECONDS)
     if deletes:
         for name in claims:
             await world.kube.delete(kinds.CLAIM, key.namespace, name)
@@ -69,26 +73,25 @@ async def step(world: World, key: Key, body: Object) -> Again:
             note = f"deleted volumes {', '.join(claims)}"
             await events.tell(world.kube, body, "VolumesDeleted", note, instance=world.identity)
     await _set(world, key, body, present=False)
+    if last is not None:
+        await _tell(world, key, body, last, () if deletes else claims)
     return Again()
 
 
-async def _may_go(world: World, key: Key, body: Object, rollup: EthrexRollup, claims: Sequence[str]) -> bool:
-    """Whether nobody waits for it any more; which is told. Raises `KubeError`."""
-    if not (body.get("status") or {}).get("contracts"):
-        return True
-    found = await settling.look(world, rollup, body)
+def _waited_for(found: settling.Looked, body: Object) -> Report:
     verdict = found.verdict
-    if not verdict.go:
-        parts = (conditions.no("Settled", verdict.reason, verdict.why), found.reachable)
-        await report.write(world, key, body, Report(parts=parts, fields=report.kept(body)))
-        return False
-    ends = found.namespace_ends
-    about = await world.kube.request("GET", kinds.NAMESPACE.path(None, key.namespace)) if ends else body
-    note = f"{key.kind} {key.name}: {settling.told(found, () if ends else claims)}"
-    warns = verdict.reason != settling.SETTLED
-    await events.tell(world.kube, about, verdict.reason, note, instance=world.identity, warning=warns)
-    log.info(note, extra={"key": str(key), "reason": verdict.reason})
-    return True
+    return Report(
+        parts=(conditions.no("Settled", verdict.reason, verdict.why), found.reachable), fields=report.kept(body)
+    )
+
+
+async def _tell(world: World, key: Key, body: Object, last: settling.Looked, claims: Sequence[str]) -> None:
+    """Nothing can be written into a namespace that ends: then it is told of the namespace."""
+    about, reason = last.ending or body, last.verdict.reason
+    note = f"{key.kind} {key.name}: {settling.told(last, () if last.ending else claims)}"
+    log.info(note, extra={"key": str(key), "reason": reason})
+    warns = reason != settling.SETTLED
+    await events.tell(world.kube, about, reason, note, instance=world.identity, warning=warns)
 
 
 def _users(world: World, key: Key, settlement: EthrexSettlement) -> list[str]:

@@ -193,6 +193,7 @@ def test_who_goes_with_what_it_needs_is_not_waited_for(says: dict[str, Drained |
 
     assert step(found) is None
     assert [(one["reason"], one["type"]) for one in server.events] == [("Abandoned", "Warning")]
+    assert "of 8 batches L1 has 6 and has verified 5" in server.events[0]["note"]
     assert server.finalizers == {"rollup": []}
 
 

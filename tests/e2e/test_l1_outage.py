@@ -1,0 +1,43 @@
+"""A rollup whose L1 is away says so and goes on serving; when L1 is back its batches go there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e import rollups
+from e2e.rollups import Rollup
+from e2e.whole_cluster import Cluster
+
+ROLLUP = "ethrexrollup/rollup"
+
+
+@pytest.fixture(scope="module")
+def rollup(cluster: Cluster, operator: str) -> Iterator[Rollup]:
+    with rollups.applied(cluster) as found:
+        found.wait("batch verified", lambda: found.figures().batches.verified > 0)
+        yield found
+
+
+def block(rollup: Rollup) -> int:
+    return int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16)
+
+
+def test_l1_goes_and_comes_back(rollup: Rollup) -> None:
+    rollup.kubectl("patch", "ethrexl1node", "l1", "--type=merge", "-p", '{"spec":{"paused":true}}')
+    rollup.wait("drift repaired", lambda: rollup.condition("ethrexl1node/l1", "Paused")[0] == "True")
+    rollup.kubectl("scale", "statefulset", "l1", "--replicas=0")
+    rollup.wait("l1 noticed", lambda: rollup.condition(ROLLUP, "L1Reachable") == ("False", "NoAnswer"))
+    away, stalled, begun = block(rollup), rollup.condition(ROLLUP, "Stalled"), rollup.figures().batches
+    rollup.wait("role back", lambda: block(rollup) > away + 3)
+    ready = rollup.condition(ROLLUP, "Ready")
+    pod = rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"]
+    rollup.kubectl("patch", "ethrexl1node", "l1", "--type=merge", "-p", '{"spec":{"paused":false}}')
+    rollup.wait("l1 noticed", lambda: rollup.condition(ROLLUP, "L1Reachable")[0] == "True")
+    rollup.wait("batch verified", lambda: rollup.figures().batches.verified > begun.made)
+    rollup.wait("rollup ready", rollup.is_ready)
+
+    assert stalled[0] == "False"
+    assert ready[0] == "False"
+    assert rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"] == pod
