@@ -21,7 +21,8 @@ from ..kube import conditions, errors, events, kinds
 from ..kube.client import Object
 from ..kube.objects.naming import Owner
 from ..kube.queue import Again
-from . import attachment, report, settling
+from ..topology import attachment
+from . import report, settling
 from .report import Report
 from .world import Key, World, kind_of
 
@@ -97,7 +98,9 @@ async def _tell(world: World, key: Key, body: Object, last: settling.Looked, cla
 def _users(world: World, key: Key, settlement: EthrexSettlement) -> list[str]:
     """Rollups that settle by it. Whoever it does not let in holds it up no longer than anybody else."""
     every = world.store.models(EthrexRollup, world.store.naming(key))
-    return sorted(f"{one.namespace}/{one.name}" for one in every if attachment.allows(settlement, one))
+    return sorted(
+        f"{one.namespace}/{one.name}" for one in every if attachment.allows(settlement, one, world.store.spaces)
+    )
 
 
 def _in_use(users: list[str], body: Object) -> Report:
