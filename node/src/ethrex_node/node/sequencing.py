@@ -33,6 +33,7 @@ from ..rollup.store.environment import key
 from ..rollup.store.schema import TABLES
 from . import rollup_figures
 from .assembly import Node, Opened
+from .renewing import Renewing
 from .roles import CannotSequence, Ground, Roles, kinds_of, open_roles
 from .taking_back import TakingBack
 from .watch import Watch
@@ -46,6 +47,7 @@ FOLDER: Final = "rollup"  # the rollup's own data in a data folder
 AGAIN_SECONDS: Final = 5.0
 L1_AGAIN_SECONDS: Final = 1.0
 OUTBOX_SECONDS: Final = 0.5
+RENEWING_SECONDS: Final = 5.0
 HEADS_SECONDS: Final = 1.0
 
 
@@ -61,6 +63,7 @@ class SequencerNode:
         self._opened = opened
         self._watch = watch
         self._tasks: list[asyncio.Task[Any]] = []
+        self._pausing = asyncio.Lock()
         self._roles_tasks: list[asyncio.Task[Any]] = []  # those that can be stopped and begin again
         self._store = Store.open(opened.folder / FOLDER, TABLES)
         rules = opened.genesis.config["rollup"]
@@ -137,20 +140,23 @@ class SequencerNode:
 
     @asynccontextmanager
     async def _paused(self, roles: Roles) -> AsyncIterator[None]:
-        """Without the roles; they begin again as after a start."""
-        await _ended(self._roles_tasks)
-        self._roles_tasks.clear()
-        try:
-            yield
-        finally:
-            self._begin(roles)
+        """Without the roles, for one at a time; they begin again as after a start."""
+        async with self._pausing:
+            await _ended(self._roles_tasks)
+            self._roles_tasks.clear()
+            try:
+                yield
+            finally:
+                self._begin(roles)
 
     def _lasting(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
         """What goes on while roles are stopped."""
         back = TakingBack(roles, self.deployed.addresses, lambda: self._paused(roles))
         self._watch.metrics.add("queue reorgs", back.metrics)
         self._watch.health.add("queue", lambda: back.alarm)
-        return {"sequencer": roles.sequencer.run, "queue reorgs": back.run}
+        again = Renewing(roles, self.deployed.addresses, RENEWING_SECONDS, lambda: self._paused(roles))
+        self._watch.metrics.add("renewed batches", again.metrics)
+        return {"sequencer": roles.sequencer.run, "queue reorgs": back.run, "lost batches": again.run}
 
     def _runs(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
         runs: dict[str, Callable[[], Awaitable[None]]] = {

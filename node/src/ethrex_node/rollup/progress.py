@@ -84,7 +84,8 @@ def batch_with_block(txn: Txn, block: int) -> Batch | None:
 
 def proofs_of(txn: Txn, batch: int) -> dict[str, str]:
     """How far each proof is that the chain's policy asks for, by kind; nothing once the batch is verified for good."""
-    return {job.kind: job.state.value for _, job in txn.scan(schema.JOBS, prefix=key(batch))}
+    jobs = [job for _, job in txn.scan(schema.JOBS, prefix=key(batch)) if job.state is not schema.JobState.WITHDRAWN]
+    return {job.kind: job.state.value for job in jobs}
 
 
 @dataclass(frozen=True, slots=True)

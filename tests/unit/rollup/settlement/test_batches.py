@@ -31,11 +31,11 @@ async def nobody(program_version: int, signer: bytes) -> bool:
     return False
 
 
-def make(running: Running) -> tuple[batches.Batches, Coordinator]:
-    checks = {"attested": verifiers.attested_verifier(DOMAIN, nobody)}
+def make(running: Running, kinds: tuple[str, ...] = ("attested",)) -> tuple[batches.Batches, Coordinator]:
+    checks = {kind: verifiers.attested_verifier(DOMAIN, nobody, kind) for kind in kinds}
     coordinator = Coordinator(running.store, checks, QueueSettings(), lambda: int(running.seconds * 1000))
     genesis = _native.genesis_batch(running.user.genesis, l1_chain_id=31337, proposer=b"\xa0" * 20, salt=bytes(32))
-    settings = batches.Settings(program_version=3)
+    settings = batches.Settings(program_version=3, kinds=kinds)
     reader = running.native.reader()
     return batches.Batches(running.store, reader, coordinator, genesis, settings, lambda: running.seconds), coordinator
 
@@ -114,6 +114,20 @@ async def test_a_crash_before_the_proofs_were_asked_for_is_made_good(running: Ru
     assert [job.input_hash for job in coordinator.open_jobs()] == [batch.input_hash]
     assert await making.ask_again(0) == 0
     assert await making.ask_again(1) == 0
+
+
+async def test_a_crash_between_the_kinds_of_proof_leaves_none_out(running: Running) -> None:
+    only_one, _ = make(running, ("attested",))
+    await running.sequencer.start()
+    await seal(running, running.user.send(COUNTER))
+    await running.sequencer.end_batch()
+    await only_one.step()
+    making, coordinator = make(running, ("attested", "tee"))
+
+    assert await making.ask_again(0) == 1
+
+    assert sorted(job.kind for job in coordinator.open_jobs()) == ["attested", "tee"]
+    assert await making.ask_again(0) == 0
 
 
 async def test_blobs_are_kept_with_their_openings(running: Running) -> None:

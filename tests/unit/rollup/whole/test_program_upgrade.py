@@ -17,12 +17,15 @@ from ethrex_node.rollup.l1.abi import Function
 from unit.rollup.whole import roles
 from unit.rollup.whole.processes import until
 from unit.rollup.whole.roles import Part, patiently, text
+from unit.rollup.whole.test_frozen import send
 
 CHAIN_ID: Final = 4_353
 COMMITTER, SETTLER, OLD_PROVER, NEW_PROVER = accounts.derive()[1:5]
 USER: Final = accounts.derive()[6]
 REQUIRE_ACTIVE: Final = Function("requireActive(uint256,uint32,uint64)", "(uint32)")
+REVOKE_VERSION: Final = Function("revokeVersion(uint256,uint32)")
 BEFORE: Final = ("--program-versions", "1,2", "--committer.idle-time", "4")
+SELDOM: Final = ("--program-versions", "1,2", "--committer.idle-time", "8")
 LIMIT_SECONDS: Final = 120
 
 
@@ -130,6 +133,43 @@ def test_a_new_version_takes_over_at_its_batch_and_none_is_lost(tmp_path: Path) 
             chain.sequencer.start()
             last = newest(chain)
             until(lambda: verified(chain) > last)
+
+
+@pytest.mark.timeout(500)
+def test_batches_of_a_version_that_is_revoked_are_made_again_of_the_next(tmp_path: Path) -> None:
+    with roles.l1(tmp_path) as (l1_url, _):
+        roles.deploy(tmp_path, l1_url, [planned()])
+        keys = roles.Keys(COMMITTER, SETTLER, OLD_PROVER)
+        with roles.chain(tmp_path, l1_url, CHAIN_ID, keys, *SELDOM) as chain:
+            sent = [roles.pay(chain.url, CHAIN_ID, USER, 0)]
+            until(lambda: verified(chain) >= 1)
+            chain.prover.kill()
+            sent.append(roles.pay(chain.url, CHAIN_ID, USER, 1))
+            until(lambda: are_unproven(chain, 2))
+            settled = verified(chain)
+
+            upgrade = {"programVersion": 2, "activationBatch": 1, "attestedSigners": [text(NEW_PROVER.address)]}
+            roles.deploy(tmp_path, l1_url, [planned(upgrades=[upgrade])])
+            registry = bytes.fromhex(chain.deployment["registry"][2:])
+            send(l1_url, roles.OWNER, registry, REVOKE_VERSION.call(CHAIN_ID, 1))
+            with prover_of_version_two(tmp_path, chain):
+                sent.append(roles.pay(chain.url, CHAIN_ID, USER, 2))
+                until(lambda: verified(chain) >= settled + 2)
+                until(lambda: patiently(chain.url, "eth_getTransactionReceipt", sent[2]) is not None)
+
+            for transaction in sent:
+                assert patiently(chain.url, "eth_getTransactionReceipt", transaction)["status"] == "0x1"
+            for number in range(1, settled + 3):
+                batch = patiently(chain.url, "ethrex_getBatchByNumber", hex(number))
+                assert batch["program_version"] == (1 if number <= settled else 2), number
+            assert "made again" in chain.sequencer.log.read_text()
+
+
+def are_unproven(chain: roles.Chain, count: int) -> bool:
+    """So many batches are on L1 that nobody has proven."""
+    committed, settled = chain.last_committed_and_verified()
+    batch = patiently(chain.url, "ethrex_getBatchByNumber", hex(settled + 1))
+    return committed >= settled + count and batch["proofs"] == {"attested": "waiting"}
 
 
 def is_settled(chain: roles.Chain, number: int) -> bool:

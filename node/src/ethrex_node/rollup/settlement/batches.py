@@ -152,8 +152,9 @@ class Batches:
         asked = 0
         with self._store.read() as txn:
             batches = [row for _, row in txn.scan(schema.BATCHES, start=key(after + 1))]
-            known = {job.batch for _, job in txn.scan(schema.JOBS) if job.state is not schema.JobState.WITHDRAWN}
-        for batch in (one for one in batches if one.number not in known):
+            jobs = [job for _, job in txn.scan(schema.JOBS) if job.state is not schema.JobState.WITHDRAWN]
+        known = {(job.batch, job.kind) for job in jobs}
+        for batch in (one for one in batches if not {(one.number, kind) for kind in self._settings.kinds} <= known):
             before = self.get(batch.number - 1)
             statement = self._genesis if before is None else before.statement
             made = await self._assembled(batch.first_block, batch.last_block, statement, batch.program_version)

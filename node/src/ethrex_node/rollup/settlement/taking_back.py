@@ -52,19 +52,10 @@ def first_void(txn: Txn, index: int) -> tuple[int, int]:
 def take_back(txn: Txn, found: Exchange, now_ms: int) -> QueueReorg:
     """Raises `QueueBroken` where a void batch is on L1 for good."""
     block, batch = first_void(txn, found.index)
-    stale = list(_actions(txn, batch))
-    for entry in stale:
+    for entry in _actions(txn, batch):
         if entry.status is OutboxStatus.FINAL and entry.mined is not None and entry.mined.succeeded:
             raise QueueBroken(f"item {found.index} of the queue is gone from L1, where {entry.purpose} is final")
-    for entry in stale:
-        record.withdraw(txn, entry)
-    newest = stored.newest(txn)
-    for number in range(batch, batch if newest is None else newest.number + 1):
-        coordinator.withdraw(txn, number)
-        for at, _ in list(txn.scan(schema.OPENINGS, prefix=key(number))):
-            txn.delete(schema.OPENINGS, at)
-        txn.delete(schema.PAYLOADS, key(number))
-    stored.drop_from(txn, batch)
+    let_go(txn, batch)
     last = sealed.take_back(txn, block)
     replace_from(txn, found.index, found.items, found.watched)
     previous = txn.last(schema.QUEUE_REORGS)
@@ -72,6 +63,19 @@ def take_back(txn: Txn, found: Exchange, now_ms: int) -> QueueReorg:
     reorg = QueueReorg(number, now_ms, found.index, block, last, batch)
     txn.put(schema.QUEUE_REORGS, key(number), reorg)
     return reorg
+
+
+def let_go(txn: Txn, batch: int) -> int:
+    """Of this batch and all after it, and of what was made of them, but not of their blocks; gives how many there were."""
+    for entry in list(_actions(txn, batch)):
+        record.withdraw(txn, entry)
+    newest = stored.newest(txn)
+    for number in range(batch, batch if newest is None else newest.number + 1):
+        coordinator.withdraw(txn, number)
+        for at, _ in list(txn.scan(schema.OPENINGS, prefix=key(number))):
+            txn.delete(schema.OPENINGS, at)
+        txn.delete(schema.PAYLOADS, key(number))
+    return len(stored.drop_from(txn, batch))
 
 
 def _actions(txn: Txn, batch: int) -> Iterator[OutboxEntry]:
