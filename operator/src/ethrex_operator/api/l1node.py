@@ -40,7 +40,7 @@ class Network(Model):
 
 
 class External(Model):
-    """A consensus client that runs elsewhere and has the same secret."""
+    """A consensus client in a pod of its own, in the same namespace, that has the same secret. It comes to port 8551 (`engine`)."""
 
     jwt_secret: SecretKey
 

@@ -27,7 +27,7 @@ from .workload import (
 )
 
 RPC: Final = Port("rpc", 8545, Reach.PUBLIC)
-ENGINE: Final = Port("engine", 8551, Reach.ROLLUP)
+ENGINE: Final = Port("engine", 8551, Reach.NAMESPACE)
 DATA: Final = "data"
 STOP_SECONDS: Final = 60
 

@@ -8,9 +8,9 @@ from typing import Final
 from pydantic import BaseModel
 
 from ..api.base import Resource
-from ..api.running import Image, Metrics, Placement, Resources, Storage
+from ..api.running import Deletion, Image, Metrics, Placement, Resources, Storage
 
-WHOLLY: Final = (Image, Placement, Resources, Storage)  # these describe pods and their volumes
+WHOLLY: Final = (Deletion, Image, Placement, Resources, Storage)  # these describe pods, their volumes, and their end
 
 
 def only_in_clusters(resource: Resource) -> list[str]:
@@ -27,5 +27,5 @@ def _found(value: BaseModel, path: str) -> Iterator[str]:
             yield here
         elif isinstance(inner, BaseModel):
             yield from _found(inner, here)
-        elif isinstance(value, Metrics) and name == "pod_monitor" and inner:
+        elif (isinstance(value, Metrics) and name == "pod_monitor" and inner) or (name == "paused" and inner):
             yield here

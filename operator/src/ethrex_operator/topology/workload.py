@@ -31,9 +31,9 @@ class Reach(enum.Enum):
     """Who may come to a port."""
 
     PUBLIC = "public"  # users
-    ROLLUP = "rollup"  # the parts of the same rollup, and rollups on the same L1
     PROVERS = "provers"  # provers of the pools that the rollup is attached to, and the operator
     OPERATOR = "operator"  # the operator and who scrapes metrics
+    NAMESPACE = "namespace"  # pods of the same namespace, who have to show a secret besides
 
 
 @dataclass(frozen=True, slots=True)

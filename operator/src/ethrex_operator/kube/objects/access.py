@@ -90,10 +90,10 @@ def _sources(reach: Reach, workload: Workload) -> list[Object] | None:
     match reach:
         case Reach.PUBLIC:
             return None
-        case Reach.ROLLUP:
-            return [_peers({}, {OWNER_KIND: "EthrexRollup"})]
         case Reach.PROVERS:
             return [*(_peers(_named(space), {ROLE: "prover"}) for space in _provers_from(workload)), OPERATOR]
+        case Reach.NAMESPACE:
+            return [{"podSelector": {}}]
         case Reach.OPERATOR:
             return [OPERATOR, {"namespaceSelector": {"matchLabels": {MONITORING: "true"}}}]
 

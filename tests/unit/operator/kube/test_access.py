@@ -1,0 +1,57 @@
+"""Who gets to which port: what a NetworkPolicy lets in, for each reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ethrex_operator.api import loading
+from ethrex_operator.kube import objects
+from ethrex_operator.topology import l1
+from ethrex_operator.topology.workload import Program, Workload
+
+Object = dict[str, Any]
+NODE = """
+apiVersion: ethrex.dev/v1alpha1
+kind: EthrexL1Node
+metadata: {name: l1}
+spec:
+  network: {genesis: {name: genesis, key: genesis.json}}
+  consensus: {external: {jwtSecret: {name: jwt, key: jwt.hex}}}
+"""
+ANYBODY_WHO_MONITORS = {"namespaceSelector": {"matchLabels": {"ethrex.dev/monitoring": "true"}}}
+
+
+def let_in(workload: Workload, port: int) -> list[Object] | None:
+    """Sources of a port; None is everybody."""
+    owner = objects.Owner("EthrexL1Node", "l1", "default", "uid")
+    numbers = {(workload.name, one.name): one.number for one in workload.ports}
+    cluster = objects.Cluster("default", "https://issuer", dict.fromkeys(Program, "image"), numbers)
+    (policy,) = (one for one in objects.children(workload, owner, cluster) if one["kind"] == "NetworkPolicy")
+    (rule,) = (one for one in policy["spec"]["ingress"] if one["ports"][0]["port"] == port)
+    found: list[Object] | None = rule.get("from")
+    return found
+
+
+@pytest.fixture
+def node() -> Workload:
+    (found,) = loading.parse(NODE, "node").l1_nodes
+    return l1.workload(found)
+
+
+def test_anybody_comes_to_rpc(node: Workload) -> None:
+    assert let_in(node, 8545) is None
+
+
+def test_a_consensus_client_comes_from_the_same_namespace(node: Workload) -> None:
+    """It bears no label that only the operator may give; the secret is what it has to show."""
+    assert let_in(node, 8551) == [{"podSelector": {}}]
+
+
+def test_metrics_are_for_the_operator_and_who_monitors(node: Workload) -> None:
+    sources = let_in(node, 9090)
+
+    assert sources is not None
+    assert ANYBODY_WHO_MONITORS in sources
+    assert len(sources) == 2
