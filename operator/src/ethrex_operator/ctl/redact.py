@@ -20,15 +20,15 @@ LEAST_LITERAL: Final = 4  # a shorter secret would take words out of every sente
 _SECRET_WORDS: Final = r"pass(?:word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|mnemonic|seed|credential|authorization|jwt"
 _NAMED: Final = re.compile(rf"(?:{_SECRET_WORDS})s?$", re.IGNORECASE)
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_JWT: Final = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+_JWT: Final = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 _BEARER: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+# No pattern looks for its end from every place of a text: megabytes of digits have to be read once.
+_BEFORE: Final = r"[\w.-]{0,80}"
 _VALUE: Final = r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,;"'}]+)"""
-_ASSIGNED: Final = re.compile(
-    rf"""(?P<name>[\w.-]*(?:{_SECRET_WORDS})s?)(?P<sign>["']?\s*[=:]\s*){_VALUE}""", re.IGNORECASE
-)
-_OPTION: Final = re.compile(rf"(?P<name>--[\w.-]*(?:{_SECRET_WORDS})s?)(?P<sign>\s+){_VALUE}", re.IGNORECASE)
-_OPTION_ALONE: Final = re.compile(rf"--[\w.-]*(?:{_SECRET_WORDS})s?$", re.IGNORECASE)
-_URL: Final = re.compile(r"""\b[a-z][a-z0-9+.-]*://[^\s"'<>\\,\]}]+""", re.IGNORECASE)
+_ASSIGNED: Final = re.compile(rf"""(?P<name>(?:{_SECRET_WORDS})s?)(?P<sign>["']?\s*[=:]\s*){_VALUE}""", re.IGNORECASE)
+_OPTION: Final = re.compile(rf"(?P<name>--{_BEFORE}(?:{_SECRET_WORDS})s?)(?P<sign>\s+){_VALUE}", re.IGNORECASE)
+_OPTION_ALONE: Final = re.compile(rf"--{_BEFORE}(?:{_SECRET_WORDS})s?$", re.IGNORECASE)
+_URL: Final = re.compile(r"""\b[a-z][a-z0-9+.-]{1,30}://[^\s"'<>\\,\]}]+""", re.IGNORECASE)
 _BIG_HEX: Final = re.compile(r"(?<![0-9a-zA-Z:])(0x)?([0-9a-fA-F]{64,})(?![0-9a-zA-Z])")
 _PHRASE: Final = re.compile(r"\b(?:[a-z]{3,8}\s+){11,23}[a-z]{3,8}\b")
 _KEY_IN_PATH: Final = re.compile(r"^(?=[^/]*[0-9])(?=[^/]*[a-zA-Z])[\w-]{16,}$")

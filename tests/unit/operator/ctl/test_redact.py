@@ -55,3 +55,11 @@ def test_objects_are_judged_by_their_names() -> None:
         "secret": {"name": "keys", "passwordKey": "password"},
         "clientSecret": GONE,
     }
+
+
+@pytest.mark.parametrize("word", ["a", "eyJ-", "token", "abc ", "https", "-----BEGIN PRIVATE KEY-----", "0x", "--key."])
+def test_megabytes_of_one_word_are_read_in_one_go(word: str) -> None:
+    """A pattern that looks for its end from every place would not come back from this."""
+    left = Redactor(["known secret"]).text(word * (1_000_000 // len(word)))
+
+    assert len(left) <= 1_000_000
