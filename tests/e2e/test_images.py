@@ -78,6 +78,24 @@ def test_each_image_starts_its_own_program(cluster: Cluster, namespace: str, ima
     assert usage in cluster.wait_until_done("program", namespace)
 
 
+@pytest.mark.parametrize("image", [pods.NODE_IMAGE, pods.PROVER_IMAGE, pods.OPERATOR_IMAGE])
+def test_each_image_holds_the_list_of_its_parts_and_these_are_in_it(
+    cluster: Cluster, namespace: str, image: str
+) -> None:
+    name = image.rpartition("/")[2].partition(":")[0]
+    compared = f"""
+import json
+from importlib import metadata
+bill = json.load(open("/opt/ethrex/share/sbom/{name}.cdx.json"))
+named = [(one["name"], one["version"]) for one in bill["components"] if one["purl"].startswith("pkg:pypi/")]
+absent = [one for one in named if metadata.version(one[0]) != one[1]]
+print(json.dumps([bill["metadata"]["component"]["name"], len(named) > 10, absent]))
+"""
+    cluster.apply(pods.pod("compares", image, "-c", compared, command=["python"]), namespace=namespace)
+
+    assert json.loads(cluster.wait_until_done("compares", namespace)) == [name, True, []]
+
+
 def test_an_image_without_restrictions_is_not_let_in(cluster: Cluster, namespace: str) -> None:
     loose = pods.pod("loose", pods.NODE_IMAGE, "--help", securityContext={"privileged": True})
 
