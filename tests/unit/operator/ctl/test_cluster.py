@@ -103,6 +103,24 @@ def test_what_may_not_be_seen_is_said_and_the_rest_is_told(server: ApiServer, co
     assert [part["role"] for part in found["parts"]] == ["l1", "sequencer"]
 
 
+def test_a_settlement_of_another_namespace_is_part_of_the_tree_with_its_deployers(
+    server: ApiServer, config: Path
+) -> None:
+    settlement = scene.resource("EthrexSettlement", "shared", {}, scene.conditions("Ready"))
+    settlement["metadata"]["namespace"] = "contracts"
+    server.put(settlement)
+    deployer = scene.pod("shared-contracts-x1", "shared-contracts", "deployer", "EthrexSettlement", "shared")
+    deployer["metadata"]["namespace"] = "contracts"
+    server.put(deployer | {"status": {"phase": "Succeeded"}})
+    rollup = server.objects["ethrexrollups", "team", "rollup"]
+    rollup["spec"]["settlement"] = {"name": "shared", "namespace": "contracts"}
+    done = kubectl(config, "status", "rollup")
+
+    assert "settlement contracts/shared   Ready" in done.stdout
+    assert "deployer   shared-contracts-x1" in done.stdout
+    assert done.returncode == 0
+
+
 def test_logs_of_some_parts_or_of_all(config: Path) -> None:
     one = kubectl(config, "logs", "rollup", "rollup-sequencer")
     every = kubectl(config, "logs", "rollup")

@@ -84,8 +84,7 @@ async def _tree(access: Access, rollup: Object, *, progress: bool) -> Tree:
         if pool is not None:
             tree.pools.append(pool)
     for one in tree.resources:
-        if one["kind"] != kinds.SETTLEMENT.name:
-            tree.pods += await _pods(access, tree, one)
+        tree.pods += await _pods(access, tree, one)
     if progress:
         await _ask_sequencer(access, tree)
     return tree
