@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from .case import Case
 from .decision import Bound, Decision, PoolDecision, Reason
 from .learned import Learned, billed, learn
 from .leaving import leaving
-from .observation import Job, Observation, Pool
+from .observation import Job, Observation, Pool, ProverState
 from .schedule import ends, fewest, fewest_for_least_delay
 from .settings import Settings
 
@@ -39,7 +40,7 @@ class Growth:
 def plan(seen: Observation, learned: Learned, settings: Settings, now: float) -> Decision:
     """One decision for each pool, and what to remember."""
     learned = learn(learned, seen, now)
-    waiting = _first_assigned(seen)
+    waiting = _first_assigned(seen, learned, settings, now)
     found, wanted = [], {}
     order = _fallback_order(seen)
     for place, pool in enumerate(order):
@@ -67,20 +68,35 @@ def _fallback_order(seen: Observation) -> list[Pool]:
     return sorted(seen.pools, key=lambda pool: (rank.get(pool.name, len(seen.pools)), pool.name))
 
 
-def _first_assigned(seen: Observation) -> dict[str, list[Job]]:
-    """Waiting jobs by the first pool of their rollup that makes such proofs. Who holds one and is gone, holds none."""
+def _first_assigned(seen: Observation, learned: Learned, settings: Settings, now: float) -> dict[str, list[Job]]:
+    """
+    Waiting jobs by the pool whose work they are: the first of their rollup that makes such proofs.
+
+    Or a later one where an idle prover is at hand that will have taken the job before anybody else is up, and ends it in
+    time. Who holds a job and is gone, holds none.
+    """
     pools = {one.name: one for one in seen.pools}
     rollups = {one.name: one for one in seen.rollups}
     provers = {one.prover_id for one in seen.provers}
+    idle = Counter(one.pool for one in seen.provers if one.state is ProverState.IDLE)
     waiting: dict[str, list[Job]] = {name: [] for name in pools}
-    for job in seen.jobs:
+    for job in sorted(seen.jobs, key=lambda one: (one.due_at, one.rollup, one.job_id)):
         if job.prover in provers or job.rollup not in rollups:
             continue
-        able = (name for name in rollups[job.rollup].pools if name in pools and job.kind in pools[name].kinds)
-        first = next(able, None)
-        if first is not None:
-            waiting[first].append(job)
+        able = [name for name in rollups[job.rollup].pools if name in pools and job.kind in pools[name].kinds]
+        if not able:
+            continue
+        later = (name for name in able[1:] if idle[name] > 0 and _ends(job, pools[name], learned, settings, now))
+        taker = able[0] if idle[able[0]] > 0 else next(later, able[0])
+        idle[taker] -= 1
+        waiting[taker].append(job)
     return waiting
+
+
+def _ends(job: Job, pool: Pool, learned: Learned, settings: Settings, now: float) -> bool:
+    """Whether an idle prover of the pool that takes it now ends it in time. Nobody counts on a pool without news."""
+    seconds = job.gas / work.rate(learned, pool, job.kind, settings.caution)
+    return case_of.is_fresh(pool.read_at, settings, now) and now + seconds <= job.due_at
 
 
 def _hand_on(job: Job, pool: str, seen: Observation, later: Mapping[str, Pool], waiting: dict[str, list[Job]]) -> None:

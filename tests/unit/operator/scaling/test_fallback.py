@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ethrex_operator.scaling import planner, shares
 from ethrex_operator.scaling.decision import Bound, Decision, Reason
+from ethrex_operator.scaling.learned import Learned, Rate
 from ethrex_operator.scaling.observation import Job, Observation, Pool, Prover, ProverState
 from ethrex_operator.scaling.settings import Settings
 
@@ -45,6 +46,38 @@ def test_a_budget_that_is_spent_moves_work_too() -> None:
 
     assert (decision.of("gpu").start, decision.of("gpu").bound) == (0, Bound.BUDGET)
     assert decision.of("spare").start == 4
+
+
+def test_an_idle_prover_of_a_later_pool_is_counted_on_and_stays() -> None:
+    idle = scenes.prover(0, of="spare")
+    one = two_pools(scenes.pool(), (idle,), URGENT[:1])
+    two = two_pools(scenes.pool(), (idle,), URGENT[:2])
+
+    assert (one.of("gpu").start, one.of("spare").start, one.of("spare").cordon) == (0, 0, ())
+    assert (two.of("gpu").start, two.of("spare").start, two.of("spare").cordon) == (1, 0, ())
+
+
+def test_a_later_pool_counts_only_where_it_ends_in_time_and_tells_of_itself() -> None:
+    idle = scenes.prover(0, of="spare")
+    slow = dataclasses.replace(scenes.measured(*BOTH), rates={("gpu", scenes.KIND): Rate(40.0, 2400e6, 2400.0, 0.0)})
+
+    def starts(spare: Pool, learned: Learned) -> int:
+        seen = Observation(
+            rollups=(scenes.rollup(pools=BOTH),), pools=(spare, scenes.pool()), jobs=URGENT[:1], provers=(idle,)
+        )
+        return planner.plan(seen, learned, Settings(), NOW).of("gpu").start
+
+    assert starts(scenes.pool("spare", rate_hint=scenes.RATE / 10), slow) == 1
+    assert starts(scenes.pool("spare", read_at=NOW - 600), scenes.measured(*BOTH)) == 1
+    assert starts(scenes.pool("spare"), scenes.measured(*BOTH)) == 0
+
+
+def test_the_first_pools_own_idle_provers_come_before_a_later_ones() -> None:
+    provers = (scenes.prover(0), scenes.prover(1, of="spare"))
+    decision = two_pools(scenes.pool(), provers, URGENT[:1])
+
+    assert decision.of("gpu").cordon == ()
+    assert (decision.of("gpu").start, decision.of("spare").start) == (0, 0)
 
 
 def test_an_unschedulable_pool_is_starved_and_its_work_moves() -> None:
