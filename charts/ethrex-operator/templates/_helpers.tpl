@@ -80,6 +80,10 @@ volumes:
 - apiGroups: [""]
   resources: [configmaps, persistentvolumeclaims, serviceaccounts, services]
   verbs: [get, list, watch, create, patch, delete]
+# what others added to them is taken away
+- apiGroups: [""]
+  resources: [configmaps, services]
+  verbs: [update]
 # rolling is deleting a pod: its set makes it anew
 - apiGroups: [""]
   resources: [pods]
@@ -92,7 +96,7 @@ volumes:
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, update, patch, delete]
 # whether one is being deleted: nothing is waited for then
 - apiGroups: [""]
   resources: [namespaces]

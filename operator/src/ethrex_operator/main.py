@@ -16,6 +16,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +47,7 @@ T = TypeVar("T")
 
 LEASE: Final = "ethrex-operator"
 PARALLEL: Final = 8
+THREADS: Final = 32
 SETTLE_SECONDS: Final = 2.0  # so many changes that come together are one look of the planner
 IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -180,15 +182,19 @@ class Operator:
 async def run(settings: Settings) -> None:
     """Until SIGTERM. Raises `LeaseLost`, `KubeError`."""
     stop = asyncio.Event()
+    # Names that nobody answers for hold a thread each, and big answers of the API server are unpacked in one.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    kube = await Kube.connect(settings.kubeconfig)
     version = metadata.version("ethrex-operator")
-    kube.tracing = tracing.start(settings.tracing_endpoint, settings.tracing_ratio, version, settings.identity)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as open_things:
+        alone = await Kube.connect(settings.kubeconfig)  # whatever else goes on, nobody waits to renew
+        open_things.push_async_callback(alone.close)
+        leadership = Leadership(alone, Name(settings.own_namespace, LEASE), settings.identity)
+        kube = await Kube.connect(settings.kubeconfig, may_write=lambda: leadership.may_write)
         open_things.push_async_callback(kube.close)
+        kube.tracing = tracing.start(settings.tracing_endpoint, settings.tracing_ratio, version, settings.identity)
         open_things.push_async_callback(asyncio.to_thread, kube.tracing.stop)
-        leadership = Leadership(kube, Name(settings.own_namespace, LEASE), settings.identity)
         serving = door.Door(settings.metrics_addr, settings.metrics_port, leadership)
         serving.sources.append(lambda: figures.of_access(kube, leadership))
         await serving.start()

@@ -8,7 +8,6 @@ also that the object is gone.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from . import kinds
+from . import kinds, ownership
 from .kinds import Kind
 from .objects.naming import OWNER, OWNER_KIND, WORKLOAD
 
@@ -45,10 +44,11 @@ class Seen:
 
     uid: str
     version: int
-    generation: int  # 0 for kinds that do not count theirs
-    labels: bytes  # their digest
+    ours: bytes  # a digest: which of its fields are as they were applied
     owners: tuple[str, ...]  # uids
     owner: OwnerPlace | None  # by its labels
+    foreign: str = ""  # fields that others have added
+    leaving: bool = False
 
     @classmethod
     def of(cls, given: Object) -> Seen:
@@ -58,17 +58,16 @@ class Seen:
         return cls(
             uid=metadata["uid"],
             version=int(metadata["resourceVersion"]),
-            generation=int(metadata.get("generation") or 0),
-            labels=hashlib.blake2b(orjson.dumps(labels, option=orjson.OPT_SORT_KEYS), digest_size=8).digest(),
+            ours=ownership.ours(metadata),
             owners=tuple(sorted(sys.intern(one["uid"]) for one in metadata.get("ownerReferences") or ())),
             owner=_interned(kind, metadata["namespace"], name) if kind and name else None,
+            foreign=ownership.foreign(metadata),
+            leaving="deletionTimestamp" in metadata,
         )
 
-    def same_wish(self, other: Seen) -> bool:
-        """Nothing but the status differs. Of kinds without a generation any change counts."""
-        if self.uid != other.uid or self.labels != other.labels or self.owners != other.owners:
-            return False
-        return self.version == other.version or bool(self.generation and self.generation == other.generation)
+    def is_as(self, other: Seen) -> bool:
+        """Whether all that is ours in it is the same, whatever else has changed."""
+        return (self.uid, self.ours, self.owners, self.owner) == (other.uid, other.ours, other.owners, other.owner)
 
 
 class Cache:
@@ -80,6 +79,7 @@ class Cache:
         self._of_owner: dict[OwnerPlace, set[Place]] = {}
         self._labelled: dict[tuple[str, str, str, str], set[Place]] = {}  # kind, namespace, label, value
         self._passed: dict[str, int] = {}
+        self._standing: dict[Place, tuple[int, bytes]] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -101,6 +101,23 @@ class Cache:
     def bodies(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> list[Object]:
         """Those that have all `labels`, in one namespace or in all of them."""
         return [one for one in self._candidates(kind, namespace, labels) if _has(one, labels)]
+
+    def listed(self, kind: Kind, given: Object) -> Seen | None:
+        """What a list tells, as `watched`; and what stands in the fields that were applied, until somebody asks for it."""
+        seen = self._take(kind, given)
+        if seen is not None:
+            metadata = given["metadata"]
+            self._standing[kind.name, metadata["namespace"], metadata["name"]] = (
+                seen.version,
+                ownership.standing(given),
+            )
+        return seen
+
+    def stands(self, place: Place) -> bytes | None:
+        """What stood in the fields that were applied when it was listed, if it is still the same. Answered once."""
+        version, standing = self._standing.pop(place, (0, b""))
+        seen = self._seen.get(place)
+        return standing if seen is not None and seen.version == version else None
 
     def watched(self, kind: Kind, given: Object) -> Seen | None:
         """What the watch tells; the new view of it, or None where it is the one that was known."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import cache, errors, kinds
+from . import cache, errors, kinds, ownership
 from .cache import Cache, Place, Seen
 from .client import Kube, Object
 from .kinds import Kind
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 OURS: Final = {"app.kubernetes.io/managed-by": MANAGER}
 AGAIN_SECONDS: Final = 1.0
+# What lets somebody in, or what a node reads: an addition is as bad as a change.
+EXACT: Final = frozenset((kinds.NETWORK_POLICY.name, kinds.SERVICE.name, kinds.CONFIG_MAP.name))
+FRAME: Final = ("apiVersion", "kind", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,24 @@ class Children:
     async def _apply(self, owner: Owner, wanted: Object) -> Change | None:
         place, asked = place_of(wanted), digest(wanted)
         seen, applied = self._cache.get(place), self._applied.get(place)
-        if seen is not None and applied is not None and applied[0] == asked and seen.same_wish(applied[1]):
-            return None
+        if seen is not None and applied is not None and applied[0] == asked and seen.is_as(applied[1]):
+            if seen.foreign == applied[1].foreign or place[0] == kinds.CLAIM.name:
+                return None  # a claim is written to by whoever binds it
+            if place[0] not in EXACT:
+                self._applied[place] = (asked, seen)
+                told = Change("ForeignFields", f"{place[0]} {place[2]}: {seen.foreign} is another's and stays")
+                return told if seen.foreign else None
+        if seen is not None and applied is None and self._cache.stands(place) == ownership.wished(wanted):
+            self._applied[place] = (asked, seen)
+            applied = self._applied[place]
+            if not (seen.foreign and place[0] in EXACT):
+                return None
+        if seen is not None and seen.leaving:
+            return None  # it is made again once it is gone
         if seen is None:
             await self._refuse_foreign(owner, wanted)
         try:
-            done = self._cache.answered(_kind(place), await self._kube.apply(wanted))
+            done = self._cache.answered(_kind(place), await self._applied_whole(wanted))
         except errors.Refused as error:
             if seen is None or place[0] == kinds.CLAIM.name:
                 raise
@@ -113,9 +128,18 @@ class Children:
             return None if seen is not None and seen.version == done.version else Change("Applied", name)
         if applied[0] != asked:
             return Change("Changed", name)
-        if seen is None or seen.uid != applied[1].uid:
+        if done.uid != applied[1].uid:
             return Change("Recreated", f"{name} had been deleted")
-        return Change("Repaired", f"{name} had been changed") if done.version != seen.version else None
+        return Change("Repaired", f"{name} had been changed")
+
+    async def _applied_whole(self, wanted: Object) -> Object:
+        """Of some kinds nothing may be there but what is wanted. Raises `KubeError`."""
+        done = await self._kube.apply(wanted)
+        if wanted["kind"] not in EXACT or not ownership.foreign(done["metadata"]):
+            return done
+        frame = {name: one for name, one in done.items() if name in FRAME}
+        metadata = {name: one for name, one in done["metadata"].items() if name != "managedFields"}
+        return await self._kube.replace({**wanted, **frame, "metadata": metadata})
 
     async def _refuse_foreign(self, owner: Owner, wanted: Object) -> None:
         """Raises `NameTaken`."""
@@ -124,7 +148,8 @@ class Children:
         if found is None:
             return
         labels = found["metadata"].get("labels") or {}
-        if (labels.get(OWNER_KIND), labels.get(OWNER)) != (owner.kind, owner.name):
+        belongs = any(one["uid"] == owner.uid for one in found["metadata"].get("ownerReferences") or ())
+        if not belongs and (labels.get(OWNER_KIND), labels.get(OWNER)) != (owner.kind, owner.name):
             raise NameTaken(f"{place[0]} {place[2]} exists and is not of {owner.kind} {owner.name}")
 
     def _of(self, owner: Owner) -> list[tuple[Place, Seen]]:
@@ -149,11 +174,13 @@ class Children:
     async def _list(self, kind: Kind) -> str:
         there: set[Place] = set()
         version = ""
-        async for page, newest in self._kube.pages(kind, self._namespace, OURS, metadata=kind not in cache.STATUS):
+        async for page, newest in self._kube.pages(kind, self._namespace, OURS):
             version = newest
             for one in page:
                 there.add((kind.name, one["metadata"]["namespace"], one["metadata"]["name"]))
-                self._note(kind, "ADDED", one)
+                seen = self._cache.listed(kind, one)
+                if seen is not None:
+                    self._tell(seen)
         for place in self._cache.places(kind):
             if place not in there:
                 self._forget(place)
@@ -173,9 +200,12 @@ class Children:
         if event == "DELETED":
             self._forget(place)
             return
+        before = self._cache.get(place)
         seen = self._cache.watched(kind, given)
         if seen is not None:
             self._tell(seen)
+        if seen is not None and before is not None and before.owner != seen.owner:
+            self._tell(before)  # somebody changed the labels that say whose it is
 
     def _forget(self, place: Place) -> None:
         seen = self._cache.forget(place)

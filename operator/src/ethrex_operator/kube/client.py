@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import math
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,8 +33,8 @@ WATCH_SECONDS: Final = 300  # the server ends a watch by itself then, and it is 
 SILENCE_SECONDS: Final = 90.0  # bookmarks come each minute: a watch that says less is dead
 PAGE: Final = 250
 LINE_BYTES: Final = 1 << 20  # an object is a line of a watch, and a pod may be long
-METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Object = dict[str, Any]
 
@@ -45,17 +48,25 @@ class Counts:
 
 
 class Kube:
-    """From `connect` to `close`."""
+    """From `connect` to `close`. It writes for as long as `may_write` has seconds left, asked at each write."""
 
-    def __init__(self, configuration: official.Configuration) -> None:
-        self._configuration = configuration
+    def __init__(
+        self, configuration: official.Configuration, may_write: Callable[[], float] = lambda: math.inf
+    ) -> None:
+        self._configuration, self._may_write = configuration, may_write
         self._api = official.ApiClient(configuration)
         self._session: aiohttp.ClientSession | None = None
         self.counts = Counts()
         self.tracing = tracing.OFF
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Kube:
+    async def connect(
+        cls,
+        kubeconfig: Path | None = None,
+        context: str | None = None,
+        *,
+        may_write: Callable[[], float] = lambda: math.inf,
+    ) -> Kube:
         """By a kubeconfig, or as the pod that this runs in. Raises `KubeError`."""
         configuration = official.Configuration()
         try:
@@ -65,7 +76,7 @@ class Kube:
                 config.load_incluster_config(client_configuration=configuration)
         except (config.ConfigException, OSError) as error:
             raise errors.Refused(f"no way to an API server: {error}") from error
-        return cls(configuration)
+        return cls(configuration, may_write)
 
     @classmethod
     async def of_user(cls, kubeconfig: str, context: str | None = None) -> Kube:
@@ -197,6 +208,10 @@ class Kube:
         seconds: float = SECONDS,
     ) -> Object:
         """Raises `KubeError`."""
+        if verb != "GET":
+            seconds = min(seconds, self._may_write())
+            if seconds <= 0:
+                raise errors.Fenced(f"{verb} {path}: this process no longer leads")
         with self.tracing.call(verb, path):
             return await self._request(verb, path, body, asked, content, accept, seconds)
 
@@ -266,7 +281,9 @@ class Kube:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             ssl = self._api.rest_client.ssl_context
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=ssl, limit=32))
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=ssl, limit=32, socket_factory=_socket)
+            )
         return self._session
 
     async def _headers(self, verb: str, path: str, accept: str, content: str | None) -> dict[str, str]:
@@ -275,6 +292,19 @@ class Kube:
             headers["Content-Type"] = content
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, verb, None)
         return headers
+
+
+def _socket(address: Any) -> socket.socket:
+    """
+    What was not sent yet when it is closed is never sent.
+
+    The kernel would go on trying for minutes after the process has ended, and bring an old leader's write to an API
+    server that comes back when another one leads.
+    """
+    family, type, protocol, *_ = address
+    made = socket.socket(family, type, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return made
 
 
 def _path_of(given: Object) -> str:

@@ -10,6 +10,7 @@ class KubeError(Exception):
     + NotFound    404
     + Gone        410: a watch has to begin again with a list
     + Forbidden   403: a role is missing; coming again does not help
+    + Fenced      nothing may be written: this process no longer leads
     + Refused     what is not an object, or not allowed to change so (422 and others)
     """
 
@@ -34,6 +35,10 @@ class Gone(KubeError):
 
 class Forbidden(KubeError):
     status = 403
+
+
+class Fenced(KubeError):
+    pass
 
 
 class Refused(KubeError):

@@ -50,6 +50,12 @@ class Leadership:
     def leads(self) -> bool:
         return self._clock() - self._renewed < GIVE_UP_SECONDS
 
+    @property
+    def may_write(self) -> float:
+        """So many seconds a write that begins now may take, to be over before another leads; none where it leads no more."""
+        remaining = GIVE_UP_SECONDS - (self._clock() - self._renewed)
+        return remaining + CALL_SECONDS if remaining > 0 else 0.0
+
     async def acquire(self) -> None:
         """Until this process leads."""
         while True:

@@ -38,6 +38,7 @@ class _Entry(Generic[Key]):
     key: Key
     due: float  # of the queue's clock
     running: bool = False
+    done: bool = False  # a run of it has succeeded
     dirty: bool = False  # added while running
     failures: int = 0
     generation: int = 0
@@ -71,6 +72,11 @@ class Queue(Generic[Key]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def unseen(self) -> int:
+        """Those of which no run has succeeded yet."""
+        return sum(not one.done for one in self._entries.values())
 
     def add(self, key: Key, *, generation: int = 0, seconds: float = 0.0) -> None:
         """Look at `key` now, or at the latest after `seconds`. Another generation forgets earlier failures."""
@@ -112,7 +118,7 @@ class Queue(Generic[Key]):
         pause: float | None
         try:
             pause = (await self._run(entry.key)).seconds
-            entry.failures = 0
+            entry.failures, entry.done = 0, True
             self.counts.runs["done"] += 1
         except Exception:
             entry.failures += 1

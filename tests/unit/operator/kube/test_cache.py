@@ -21,7 +21,11 @@ def pod(version: int, name: str = "l1-0", **status: Any) -> Object:
         "resourceVersion": str(version),
         "labels": labels,
     }
-    return {"metadata": metadata | {"managedFields": ["long"]}, "spec": {"long": True}, "status": status}
+    return {
+        "metadata": metadata | {"managedFields": [{"manager": "kubelet", "fieldsV1": {}}]},
+        "spec": {"long": True},
+        "status": status,
+    }
 
 
 def test_a_body_holds_how_a_pod_does_and_nothing_else() -> None:

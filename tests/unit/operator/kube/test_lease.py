@@ -12,7 +12,7 @@ import pytest
 from ethrex_operator.kube import errors
 from ethrex_operator.kube.client import Kube
 from ethrex_operator.kube.kinds import Kind
-from ethrex_operator.kube.lease import DURATION_SECONDS, GIVE_UP_SECONDS, Leadership, LeaseLost, Name
+from ethrex_operator.kube.lease import CALL_SECONDS, DURATION_SECONDS, GIVE_UP_SECONDS, Leadership, LeaseLost, Name
 from unit.operator.virtual_time import now, run
 
 
@@ -119,6 +119,26 @@ def test_a_leader_that_cannot_renew_gives_up_before_another_may_begin() -> None:
 
     assert gave_up <= 30 + GIVE_UP_SECONDS + 2
     assert gave_up < took_over
+
+
+def test_what_a_leader_writes_is_over_before_another_may_begin() -> None:
+    async def play() -> list[float]:
+        away = [False]
+        first = leadership(LeaseStandIn(), "a", away)
+        before = first.may_write
+        await first.acquire()
+        at_once = first.may_write
+        await asyncio.sleep(GIVE_UP_SECONDS - 1)
+        late = first.may_write
+        await asyncio.sleep(2)
+        return [before, at_once, late, first.may_write]
+
+    before, at_once, late, after = run(play())
+
+    assert before == after == 0
+    assert GIVE_UP_SECONDS < at_once <= GIVE_UP_SECONDS + CALL_SECONDS
+    assert GIVE_UP_SECONDS - 1 + late < DURATION_SECONDS
+    assert late > 0
 
 
 def test_who_finds_another_in_its_lease_is_no_leader() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from ...api.base import API_VERSION, GROUP
 from ...topology.workload import Workload
 
@@ -72,7 +74,11 @@ def metadata(name: str, workload: Workload, owner: Owner, *, owned: bool = True)
 
 
 def digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+    """Names of Jobs and roll-outs hang on it: other bytes for the same value would make every pod anew."""
+    written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if not written.isascii():  # the other one escapes it
+        written = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(written).hexdigest()[:16]
 
 
 def without_empty(value: Mapping[str, Any]) -> Object:
