@@ -27,7 +27,7 @@ from ..rollup.l1.client import L1Client
 from ..rollup.l1.client import Settings as L1Settings
 from ..rollup.outbox import Outbox
 from ..rollup.outbox import Settings as OutboxSettings
-from ..rollup.sequencer import Limits, Sequencer
+from ..rollup.sequencer import Limits, Sequencer, sealed
 from ..rollup.sequencer import Settings as BlockSettings
 from ..rollup.sequencer.draining import Drain, Stages
 from ..rollup.settings import RollupSettings
@@ -178,7 +178,7 @@ def _together(
         *(made, coordinator, other, client, addresses),
         settler.Settings(kinds=kinds_of(asked, deployed), most_batches=asked.settle_batches),
     )
-    drain = Drain(sequencer, node.pool, lambda: _stages(made, commits_to, settles_to))
+    drain = Drain(sequencer, node.pool, lambda: _stages(store, made, commits_to, settles_to))
     queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)
     return Roles(
         client=client,
@@ -203,10 +203,12 @@ def _together(
     )
 
 
-def _stages(made: batches.Batches, commits: committer.Committer, settles: settler.Settler) -> Stages:
+def _stages(store: Store, made: batches.Batches, commits: committer.Committer, settles: settler.Settler) -> Stages:
     newest = made.newest()
-    highest = 0 if newest is None else newest.number
-    return Stages(highest, max(commits.committed, settles.verified), settles.verified)
+    highest, last = (0, 0) if newest is None else (newest.number, newest.last_block)
+    with store.read() as txn:
+        unmade = sealed.ended_above(txn, last)
+    return Stages(highest, max(commits.committed, settles.verified), settles.verified, unmade)
 
 
 async def check_chain(deployed: Deployment, first: genesis.Genesis, client: L1Client) -> int:

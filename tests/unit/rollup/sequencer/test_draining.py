@@ -11,6 +11,7 @@ import pytest
 
 from ethrex_node.pool import errors
 from ethrex_node.rollup.coordinator import service
+from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.sequencer.draining import Drain, Stages
 from unit.rollup.coordinator.served import OPERATOR, PROVER, Served
 from unit.rollup.sequencer.sequencers import Running
@@ -68,6 +69,28 @@ async def test_the_open_batch_ends_where_it_shall_come_to_l1(running: Running) -
     assert not again
     assert len(ended) == 1
     assert drain.state().open_transactions == 0
+
+
+async def test_a_batch_that_ended_is_waited_for_until_it_is_made(running: Running) -> None:
+    await running.sequencer.start()
+    running.queue(running.user.item(FRIEND, 5))
+    made = 0
+
+    def stages() -> Stages:
+        with running.store.read() as txn:
+            return Stages(made=0, committed=0, verified=0, unmade=sealed.ended_above(txn, made))
+
+    drain = Drain(running.sequencer, running.pool, stages)
+    drain.begin(end_batch=True)
+    await running.sequencer.step()
+    await running.sequencer.step()
+    before = drain.state()
+    made = running.chain.head.number
+    after = drain.state()
+
+    assert running.sequencer.drained
+    assert (before.drained, before.open_transactions) == (False, 0)
+    assert after.drained
 
 
 async def test_a_batch_of_empty_blocks_costs_nothing_on_l1(running: Running) -> None:

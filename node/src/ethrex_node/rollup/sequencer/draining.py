@@ -33,7 +33,7 @@ class Intake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`drained`: nothing that was taken waits to be sealed, nor, where batches shall end, for its batch to end."""
+    """`drained`: nothing that was taken waits to be sealed, nor, where batches shall end, for its batch to be made."""
 
     draining: bool
     drained: bool
@@ -46,11 +46,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The highest batch that has come so far."""
+    """The highest batch that has come so far. `unmade`: one more has ended, and is still to be made of its blocks."""
 
     made: int
     committed: int
     verified: int
+    unmade: bool = False
 
 
 class Drain:
@@ -89,7 +90,7 @@ class Drain:
         stages = self._stages()
         return State(
             draining=self._sequencer.draining is not None,
-            drained=self._sequencer.drained,
+            drained=self._sequencer.drained and not stages.unmade,
             pool=self._intake.counts()[0],
             open_transactions=self._sequencer.open.transactions,
             made=stages.made,

@@ -53,6 +53,11 @@ def block_with_item(txn: Txn, index: int) -> int | None:
     return low
 
 
+def ended_above(txn: Txn, number: int) -> bool:
+    """Whether a batch has ended with a block above `number`."""
+    return any(row.ends_batch for _, row in txn.scan(schema.SEALED, start=key(number + 1)))
+
+
 def take_back(txn: Txn, first: int) -> int:
     """
     Blocks from `first` on are void: their rows wait to be sealed again. Gives the last one's number.
