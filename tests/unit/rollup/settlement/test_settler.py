@@ -25,6 +25,8 @@ from unit.rollup.rollups import CHAIN_ID
 from unit.rollup.whole.deployment import L1_CHAIN_ID, OWNER, PROGRAM_VERSION, Deployment, send, text
 from unit.rollup.whole.stepped import Rollup, rollup_of
 
+pytestmark = pytest.mark.timeout(400)  # blobs are committed to and proven on a busy machine
+
 GOOD, FALLEN = (signers.local(accounts.derive()[number].key) for number in (2, 3))
 LIMIT_SECONDS: Final = 60.0
 HIGH_FEE: Final = 10**12

@@ -170,3 +170,24 @@ def test_what_the_rollup_says_of_its_fees(running: Running) -> None:
     assert int(running.l2("ethrex_getL1BlobBaseFee", "latest"), 16) >= 1
     assert running.l2("ethrex_getBatchByBlock", "0x1")["number"] == 1
     assert running.l2("ethrex_getBatchByNumber", "0xffff") is None
+
+
+def test_a_withdrawal_that_is_forced_from_l1_is_claimed_there(running: Running) -> None:
+    answer(running, "deposit", "1eth", account=BOB)
+    stranger = "0x" + "ce" * 20
+    start = balance(running, "L2", address(BOB))
+
+    forced = answer(running, "withdraw", "0.25eth", "--to", stranger, "--from-l1", "--claim", account=BOB)
+
+    assert balance(running, "L2", address(BOB)) == start - ETHER // 4, "its gas was paid on L1"
+    assert balance(running, "L1", stranger) == ETHER // 4
+    assert forced["claim_transactions"]
+    receipt = running.l2("eth_getTransactionReceipt", forced["l2_transaction"])
+    assert (receipt["type"], receipt["status"]) == ("0x7e", "0x1")
+
+
+def test_a_forced_withdrawal_of_more_than_there_is_is_said_to_be_nothing(running: Running) -> None:
+    refused = ethrex_l2(running, "withdraw", "9000000eth", "--from-l1", "--wait", account=BOB)
+
+    assert refused.returncode == 2
+    assert "withdraws nothing" in refused.stderr

@@ -89,12 +89,18 @@ def deposit(
 @click.option("--token-l2", type=ADDRESS, help="an ERC-20 of the rollup")
 @click.option("--wait/--no-wait", default=False, show_default=True, help="follow it until it can be claimed")
 @click.option("--claim", "claim_too", is_flag=True, help="wait, and claim it on L1")
+@click.option(
+    "--from-l1",
+    "forced",
+    is_flag=True,
+    help="queue it on L1, gas paid there: for a sequencer that takes nothing of you",
+)
 @_asking
 def withdraw(
-    wish: using.Wish, amount: str, to: bytes | None, token_l2: bytes | None, wait: bool, claim_too: bool
+    wish: using.Wish, amount: str, to: bytes | None, token_l2: bytes | None, wait: bool, claim_too: bool, forced: bool
 ) -> None:
     """Bring money from the rollup to L1, where it is claimed once its batch is verified."""
-    using.run(wish, lambda session: using.withdraw(session, amount, to, token_l2, wait, claim_too))
+    using.run(wish, lambda session: using.withdraw(session, amount, to, token_l2, wait, claim_too, forced))
 
 
 @click.command()

@@ -105,19 +105,30 @@ async def deposit(
 
 
 async def withdraw(
-    session: Session, amount: str, to: bytes | None, token_l2: bytes | None, wait: bool, claim_too: bool
+    session: Session, amount: str, to: bytes | None, token_l2: bytes | None, wait: bool, claim_too: bool, forced: bool
 ) -> None:
-    rollup, me = session.rollup, await session.account("L2")
+    rollup, me = session.rollup, await session.account("L1" if forced else "L2")
     receiver = to or me.address
     if token_l2 is None:
         units = await _coin(session, amount)
-        receipt = await bridge.withdraw(me, receiver, units)
     else:
         token = await bridge.Token.ask(rollup.l2, token_l2)
         units = amounts.token(amount, token.decimals, token.symbol)
-        receipt = await bridge.withdraw_token(me, token_l2, receiver, units)
-    transaction = receipt["transactionHash"]
-    facts: dict[str, Any] = {"l2_transaction": transaction, "receiver": _text(receiver), "units": str(units)}
+    facts: dict[str, Any] = {"receiver": _text(receiver), "units": str(units)}
+    if forced:
+        receipt = await bridge.force_withdrawal(rollup, me, token_l2, receiver, units)
+        facts["l1_transaction"] = receipt["transactionHash"]
+        if not (wait or claim_too):
+            session.answer(facts)
+            return
+        arrived = await bridge.follow_deposit(rollup, receipt["transactionHash"], session.told)
+        transaction = arrived["transaction_hash"]
+        await bridge.withdrawals(rollup, transaction)  # says where it came to nothing
+    elif token_l2 is None:
+        transaction = (await bridge.withdraw(me, receiver, units))["transactionHash"]
+    else:
+        transaction = (await bridge.withdraw_token(me, token_l2, receiver, units))["transactionHash"]
+    facts["l2_transaction"] = transaction
     if wait or claim_too:
         await bridge.follow_withdrawal(rollup, transaction, "claimable", session.told)
     if claim_too:

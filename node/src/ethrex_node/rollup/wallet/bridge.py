@@ -23,11 +23,13 @@ from ethrex_node.rollup.wallet.account import Account, WalletError
 COIN: Final = bytes.fromhex("ee" * 20)
 BRIDGE_L2: Final = bytes(18) + b"\xff\xff"
 FOLLOW_SECONDS: Final = 0.5
+FORCED_GAS: Final = 300_000  # of a withdrawal that is sent on L1, of whatever token
 
 DEPOSIT: Final = Function("deposit(uint256,address)")
 DEPOSIT_NATIVE: Final = Function("depositNative(uint256,address,uint256)")
 DEPOSIT_ERC20: Final = Function("depositERC20(uint256,address,address,address,uint256)")
 CLAIM: Final = Function("claimWithdrawal(uint256,(address,address,address,uint256,uint64,uint256),bytes32[])")
+SEND_TO_L2: Final = Function("sendToL2(uint256,(address,uint256,uint256,bytes))")
 WITHDRAW: Final = Function("withdraw(address)")
 WITHDRAW_ERC20: Final = Function("withdrawERC20(address,address,address,uint256)")
 APPROVE: Final = Function("approve(address,uint256)")
@@ -165,6 +167,29 @@ async def withdraw(sender: Account, receiver: bytes, amount: int) -> dict[str, A
 async def withdraw_token(sender: Account, token_l2: bytes, receiver: bytes, amount: int) -> dict[str, Any]:
     (token_l1,) = await account.read(sender.endpoint, token_l2, L1_ADDRESS)
     return await sender.send(BRIDGE_L2, WITHDRAW_ERC20.call(token_l1, _text(token_l2), _text(receiver), amount))
+
+
+async def force_withdrawal(
+    rollup: Rollup, sender: Account, token_l2: bytes | None, receiver: bytes, amount: int
+) -> dict[str, Any]:
+    """
+    The same by a call that is queued on L1, whose gas is paid there: no sequencer has to agree to it. Gives the receipt on L1.
+    """
+    value, data = amount, WITHDRAW.call(_text(receiver))
+    if token_l2 is not None:
+        (token_l1,) = await account.read(rollup.l2, token_l2, L1_ADDRESS)
+        value, data = 0, WITHDRAW_ERC20.call(token_l1, _text(token_l2), _text(receiver), amount)
+    call = SEND_TO_L2.call(rollup.chain_id, (_text(BRIDGE_L2), FORCED_GAS, value, data))
+    return await sender.send(rollup.bridge, call, await _forced_fee(rollup))
+
+
+async def _forced_fee(rollup: Rollup) -> int:
+    """
+    `CommonBridge.queueFee` at the highest base fee that our transaction is mined at; the rest comes back. A call asks the
+    contract in vain, since for one the base fee is zero.
+    """
+    block = await rollup.l1.call("eth_getBlockByNumber", "latest", False)
+    return FORCED_GAS * account.FEE_HEADROOM * int(block["baseFeePerGas"], 16)
 
 
 async def withdrawals(rollup: Rollup, transaction: str) -> list[Withdrawal]:
