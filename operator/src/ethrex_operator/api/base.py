@@ -30,6 +30,7 @@ FACTORS: Final = {
 }
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=NAME_CHARACTERS)]
+Namespace = Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=63)]  # as long as Kubernetes lets it be
 Text = Annotated[str, Field(max_length=1024)]
 Key = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
@@ -86,7 +87,7 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True)
 
     name: Name
-    namespace: Name = "default"
+    namespace: Namespace = "default"
     uid: str = ""
     generation: int = 1
     labels: dict[str, str] = Field(default={})

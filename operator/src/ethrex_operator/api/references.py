@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Address, Key, Model, Name, Rule, Url
+from .base import Address, Key, Model, Name, Namespace, Rule, Url
 
 
 class ObjectRef(Model):
     """An object, in this namespace unless another is named."""
 
     name: Name
-    namespace: Name | None = None
+    namespace: Namespace | None = None
 
 
 class ConfigMapKey(Model):
