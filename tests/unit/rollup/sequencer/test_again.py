@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from eth_account import Account as Signer
 from ethrex_node import _native
 from ethrex_node.rollup.sequencer import again, sealed
 from ethrex_node.rollup.store.schema import SealedBlock
-from unit.rollup.rollups import BRIDGE, CHAIN_ID, COUNTER, GWEI, Rollup
+from unit.rollup.rollups import CHAIN_ID, COUNTER, GWEI, USER, Rollup
 from unit.rollup.sequencer.sequencers import Running
 
 FRIEND = b"\x77" * 20
@@ -33,9 +33,9 @@ def balance(running: Running, address: bytes) -> int:
     return running.native.accounts([address])[0][1]
 
 
-def guest_pays(nonce: int) -> _native.Transaction:
+def guest_pays(nonce: int, tip: int = 2) -> _native.Transaction:
     fields: dict[str, Any] = {
-        "chainId": CHAIN_ID, "nonce": nonce, "gas": 100_000, "maxFeePerGas": 50 * GWEI, "maxPriorityFeePerGas": 2 * GWEI,
+        "chainId": CHAIN_ID, "nonce": nonce, "gas": 100_000, "maxFeePerGas": 50 * GWEI, "maxPriorityFeePerGas": tip * GWEI,
         "to": FRIEND, "value": 1,
     }  # fmt: skip
     (admitted,) = _native.admit_transactions([bytes(Signer.sign_transaction(fields, GUEST_KEY).raw_transaction)])
@@ -140,8 +140,12 @@ async def test_the_chain_can_be_proven_again(running: Running) -> None:
     assert _native.execute_batch(made.input) == made.encoded
 
 
-async def crashed(running: Running, stage: str) -> None:
-    """The run ends at a point of what it does; nothing of its memory is there for the next one."""
+async def crashed(running: Running, stage: str, items: Sequence[bytes] | None = None) -> None:
+    """
+    The run ends at a point of what it does after L1's queue has become `items` (another first one, where nothing is said);
+    nothing of its memory is there for the next one.
+    """
+    items = [item(0, FRIEND, 1)] if items is None else items
     chain = running.chain
     real = chain.set_head
 
@@ -151,10 +155,10 @@ async def crashed(running: Running, stage: str) -> None:
     if stage == "before the chain goes back":
         chain.set_head = dies  # type: ignore[method-assign, assignment]
         with pytest.raises(Killed):
-            await running.sequencer.take_back(running.exchange(0, item(0, FRIEND, 1)))
+            await running.sequencer.take_back(running.exchange(0, *items))
         del chain.set_head
         return
-    await running.sequencer.take_back(running.exchange(0, item(0, FRIEND, 1)))
+    await running.sequencer.take_back(running.exchange(0, *items))
     blocks = {"before the first block": 0, "after a block": 1, "after the block that ends a batch": 2, "after all": 3}[
         stage
     ]
@@ -255,27 +259,46 @@ async def test_a_block_whose_item_was_exchanged_while_it_was_made_is_made_again(
     assert balance(running, FRIEND) == 9
 
 
-async def test_none_overtakes_one_for_which_the_new_items_leave_no_room(tmp_path: Path) -> None:
-    running = Running(tmp_path).open()
+async def test_none_overtakes_one_for_which_the_new_items_leave_no_room(running: Running) -> None:
     await running.sequencer.start()
+    burner = _native.keccak256(_native.rlp_encode([USER, b""]))[12:]
+    running.admit(running.user.send(None, data=bytes.fromhex("60fe5f5360015ff3")))  # its code is 0xfe
+    running.admit(running.user.send(GUEST, ETHER))
+    await running.sequencer.step()
     running.queue(running.user.item(FRIEND, 1))
     for _ in range(2):
-        running.admit(running.user.send(None, data=b"\xfe", gas=14_000_000))  # burns all of it
-    running.admit(guest_free := running.user.send(FRIEND, 5, gas=21_000))
+        running.admit(running.user.send(burner, gas=14_000_000))
+    running.admit(guest_pays(0, tip=1))
     await running.sequencer.step()
-    before = users_of(running, 1, 1)
-    assert len(before) == 3
-    assert before[-1] == guest_free.hash
+    before = users_of(running, 2, 2)
+    assert [len(before), before[-1]] == [3, guest_pays(0, tip=1).hash]
 
-    heavy = [item(at, COUNTER, 0) for at in range(20)]
-    await running.sequencer.take_back(running.exchange(0, *heavy))
+    await running.sequencer.take_back(running.exchange(0, *(item(at, burner, 0) for at in range(20))))
     await running.sequencer.step()
 
-    assert users_of(running, 1, running.chain.head.number) == before
+    assert users_of(running, 2, running.chain.head.number) == before
+    assert len(users_of(running, 2, 2)) < 3
     assert running.reorg().dropped == ()
+
+
+async def test_what_waits_for_a_later_block_is_not_lost_by_a_kill(tmp_path: Path) -> None:
+    running = Running(tmp_path).open()
+    before = await three_blocks(running)
+    await crashed(running, "after the block that ends a batch", [])
     running.close()
+    gc.collect()
+    next_run = Running(tmp_path, seconds=1_003.0).open()
+    next_run.queue(item(0, GUEST, ETHER))  # L1 has the deposit again, in time for the third block
+
+    await next_run.sequencer.start()
+    await next_run.sequencer.step()
+
+    after = users_of(next_run, 1, next_run.chain.head.number)
+    assert sorted(after) == sorted(before)
+    assert after.index(guest_pays(0).hash) < after.index(guest_pays(1).hash)
+    assert next_run.reorg().dropped == ()
+    next_run.close()
 
 
 def test_where_nothing_was_taken_back_nothing_is_left_out(running: Running) -> None:
     assert again.left_out(running.native, []) == []
-    assert BRIDGE != FRIEND
