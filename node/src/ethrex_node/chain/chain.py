@@ -64,6 +64,13 @@ class Chain:
         """Commit the branch that ends in `head`, take back what is not below it, tell the listeners."""
         return self._announce(*await self.write(lambda: self._move(head, safe, finalized)))
 
+    async def name(self, safe: bytes, finalized: bytes) -> None:
+        """
+        Say which blocks are safe and final, and leave the head where it is: at the time of the write, which may be another
+        one than when this was called.
+        """
+        self._announce(*await self.write(lambda: self._move(self.native.head().hash, safe, finalized)))
+
     async def rewind(self, head: bytes) -> HeadChange:
         """Back to an earlier block for good (dev chains): what it undoes is not pooled again."""
         return self._announce(await self.write(lambda: self.native.set_head(head, head, head)), ())

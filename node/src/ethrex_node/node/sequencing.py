@@ -246,7 +246,7 @@ class SequencerNode:
         native, chain = self._opened.native, self.node.chain
         found = native.canonical_hash(safe), native.canonical_hash(final)
         if found[0] is not None and found[1] is not None:
-            await chain.set_head(chain.head.hash, found[0], found[1])
+            await chain.name(found[0], found[1])
 
     def _expose(self, roles: Roles) -> None:
         add = self._watch.metrics.add

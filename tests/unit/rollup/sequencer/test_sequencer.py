@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import orjson
 import pytest
 
 from ethrex_node import _native
+from ethrex_node.chain import HeadChange
 from ethrex_node.rollup.sequencer import Limits, Settings, sealed
 from ethrex_node.rollup.store.schema import SealedBlock
 from unit.rollup.rollups import COUNTER, USER
 from unit.rollup.sequencer.sequencers import Running
 
 FRIEND = b"\x77" * 20
+SAFE = b'{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["safe",false]}'
 
 
 @pytest.fixture
@@ -185,6 +189,32 @@ async def test_a_block_takes_no_more_data_than_the_batch_has_room(tmp_path: Path
     )
     assert made.diff_bytes <= first.data_bytes + 2_048
     running.close()
+
+
+async def test_heads_that_are_named_while_a_block_is_sealed_take_none_back(running: Running) -> None:
+    await running.sequencer.start()
+    first = await running.sequencer.step()
+    assert first is not None
+    running.admit(running.user.send(FRIEND, 7))
+    told: list[tuple[bytes, ...]] = []
+    running.chain.listeners.append(lambda change: told.append(change.reverted))
+    set_head = running.chain.set_head
+
+    async def named_meanwhile(*given: bytes) -> HeadChange:
+        moved, _ = await asyncio.gather(set_head(*given), running.chain.name(first.hash, first.hash))
+        return moved
+
+    running.chain.set_head = named_meanwhile  # type: ignore[method-assign]
+    second = await running.sequencer.step()
+    del running.chain.set_head
+
+    assert second is not None
+    assert (running.native.head().hash, running.chain.head.hash) == (second.hash, second.hash)
+    assert told == [()]
+    assert balance(running, FRIEND) == 7
+    reader = running.native.reader()
+    safe = orjson.loads((reader.answer(SAFE) or (0, b""))[1])["result"]
+    assert safe["hash"] == "0x" + first.hash.hex()
 
 
 def test_blocks_faster_than_the_header_allows_are_refused() -> None:

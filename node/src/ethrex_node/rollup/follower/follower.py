@@ -199,7 +199,7 @@ class Follower:
         """safe: in a batch that is on L1. finalized: verified, in a final block of L1."""
         wanted = (ZERO if safe is None else safe.hash, ZERO if final is None else final.hash)
         if wanted != self._named and safe is not None:
-            await self._chain.set_head(self._chain.head.hash, *wanted)
+            await self._chain.name(*wanted)
             self._named = wanted
 
     def _raise_alarm(self, reason: str) -> None:
