@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from eth_account import Account
+
 from e2e.whole_cluster import Cluster, KubectlFailed
 from ethrex_operator.chain import figures
 from ethrex_operator.ctl import dev_funds
@@ -92,6 +94,20 @@ def call(address: str, method: str, *params: Any) -> Any:
         found = json.load(answer)
     assert "error" not in found, f"{method}: {found['error']}"
     return found["result"]
+
+
+def transfer(key: bytes, nonce: int, to: str, wei: int) -> str:
+    """A signed transaction of the rollup."""
+    transaction = {
+        "nonce": nonce,
+        "to": to,
+        "gas": 21_000,
+        "value": wei,
+        "chainId": CHAIN_ID,
+        "maxFeePerGas": 10**11,
+        "maxPriorityFeePerGas": 10**9,
+    }
+    return "0x" + str(Account.from_key(key).sign_transaction(transaction).raw_transaction.hex()).removeprefix("0x")
 
 
 @contextmanager
