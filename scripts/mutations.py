@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from contract_artifacts import ARTIFACTS, PUBLISHED, artifact
 from contract_artifacts import CONTRACTS as CONTRACTS_FOLDER
-from contract_artifacts import PUBLISHED, artifact
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 NATIVE: Final = ROOT / "node/native"
@@ -259,8 +259,15 @@ def _test_program(folder: Path) -> Path:
         "lies",
         "--no-run",
     ]
+    # A target folder of its own: cargo takes the copy's crates for those of the checkout.
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(_work() / "target")}
     done = subprocess.run(
-        [*command, "--message-format=json"], cwd=folder, stdout=subprocess.PIPE, text=True, check=False
+        [*command, "--message-format=json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
     )
     if done.returncode:
         raise SystemExit("mutations: the copy does not build")
@@ -300,7 +307,7 @@ pragma solidity ^0.8.26;
 
 library Switch {
     function isMade(uint256 number) internal view returns (bool) {
-        return address(0xBBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB).balance != number;
+        return address(uint160(0x00bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb)).balance != number;
     }
 }
 """
@@ -338,10 +345,10 @@ def main(arguments: Sequence[str]) -> int:
     program = build_rust()
     artifacts = build_contracts()
     built = time.monotonic()
-    for check, environment in ((RUST[0], {}), (CONTRACTS[0], {"LIES_ARTIFACTS": str(artifacts)})):
-        if is_red(program, check, environment):
+    for check, folder in ((RUST[0], ARTIFACTS), (CONTRACTS[0], artifacts)):
+        if is_red(program, check, {"LIES_ARTIFACTS": str(folder)}):
             raise SystemExit(f"mutations: {check.title}: red with no check taken away")
-    alive = run("rust", RUST, arguments, program, "MUTANT")
+    alive = run("rust", RUST, arguments, program, "MUTANT", LIES_ARTIFACTS=str(ARTIFACTS))
     alive += run("contracts", CONTRACTS, arguments, program, "LIES_SWITCH", LIES_ARTIFACTS=str(artifacts))
     print(f"built in {built - started:.0f} s, run in {time.monotonic() - built:.0f} s; {len(alive)} without a test")
     print("\n".join(alive))

@@ -65,6 +65,11 @@ def ethrex_prover() -> None:
 @click.option("--verifier", callback=_address, required=True, help="address of the AttestedVerifier contract there")
 @click.option("--program-version", type=click.IntRange(0), default=1, show_default=True, help="version that is proven")
 @click.option(
+    "--cross-check",
+    type=click.Choice(["py-evm"]),
+    help="execute each batch in this engine too, and sign nothing where it comes to something else (slow)",
+)
+@click.option(
     "--poll", type=click.FloatRange(0.01), default=2.0, show_default=True, help="pause without work (seconds)"
 )
 @click.option(
@@ -90,9 +95,13 @@ def ethrex_prover() -> None:
 def run(**given: Any) -> None:  # fmt: skip
     """Take jobs and prove them, until SIGTERM."""
     settings = _settings(given)
+    execute = native.execute_batch
+    if given["cross_check"]:
+        native.require_second_engine()
+        execute = native.cross_checked
     logging = logs.start(given["log_level"], given["log_format"])
     try:
-        asyncio.run(process.run(settings, native.execute_batch))
+        asyncio.run(process.run(settings, execute))
     finally:
         logging.stop()
 

@@ -119,7 +119,10 @@ async def test_what_a_killed_process_held_goes_to_the_next(served: Served) -> No
     assert job(served).fences == 2
 
 
-async def test_a_batch_of_a_real_chain_is_executed_and_signed(served: Served, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--cross-check", "py-evm")], ids=["one engine", "two engines"])
+async def test_a_batch_of_a_real_chain_is_executed_and_signed(
+    served: Served, tmp_path: Path, more: tuple[str, ...]
+) -> None:
     rollup = Rollup.open(tmp_path)
     rollup.seal(rollup.send(COUNTER), items=(rollup.item(b"\7" * 20, 5),))
     made = rollup.batch()
@@ -129,7 +132,7 @@ async def test_a_batch_of_a_real_chain_is_executed_and_signed(served: Served, tm
     await served.coordinator.add(wanted)
 
     environment = {**os.environ, "KEY": (b"\1" * 32).hex()}
-    running = await asyncio.create_subprocess_exec(COMMAND, *arguments(served), stdout=PIPE, env=environment)
+    running = await asyncio.create_subprocess_exec(COMMAND, *arguments(served, *more), stdout=PIPE, env=environment)
     await until(lambda: served.coordinator.proofs(1))
     running.send_signal(signal.SIGTERM)
     await asyncio.wait_for(running.communicate(), LIMIT_SECONDS)

@@ -8,6 +8,7 @@ keep a process from leaving that has given its job back.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
 from collections.abc import Callable
 
@@ -20,6 +21,27 @@ Execute = Callable[[bytes], bytes]  # prover input -> batch hash
 def execute_batch(prover_input: bytes) -> bytes:
     """The hash of the batch that an input proves. Raises `_native.ProgramRefused` for one that proves none."""
     return _native.batch_hash(_native.execute_batch(prover_input))
+
+
+def cross_checked(prover_input: bytes) -> bytes:
+    """
+    `execute_batch`, where py-evm and the rules that Python has of its own come to the same.
+
+    Raises `verify.rollup.Differs`, a ValueError, where they do not: one of the two is wrong, and nothing is signed.
+    """
+    from ethrex_node.verify import rollup
+
+    statement = _native.execute_batch(prover_input)
+    rollup.check(prover_input, statement)
+    return _native.batch_hash(statement)
+
+
+def require_second_engine() -> None:
+    """Raises `errors.NotAble` where py-evm is not installed."""
+    try:
+        importlib.import_module("ethrex_node.verify.rollup")
+    except ImportError as error:
+        raise errors.NotAble(f"--cross-check py-evm needs the extra `ethrex-node[verify]`: {error}") from error
 
 
 async def in_thread(execute: Execute, prover_input: bytes) -> bytes:
