@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from e2e import pods, waits
@@ -23,39 +24,49 @@ class NoHelm(Exception):
 
 
 @contextmanager
-def operator(cluster: Cluster) -> Iterator[str]:
-    """Raises `NoHelm`."""
-    program = helm(cluster)
+def operator(
+    cluster: Cluster,
+    namespace: str = NAMESPACE,
+    release: str = RELEASE,
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
+    """`values` beside those that name the images of this checkout. Raises `NoHelm`."""
+    upgrade(cluster, namespace, release, values)
+    try:
+        yield namespace
+    finally:
+        limit = f"{waits.SECONDS['chart installed']:g}s"
+        # what tests made goes at the same time as the operator, so nobody is asked what is left
+        _run(cluster, helm(cluster), namespace, "uninstall", release, "--no-hooks", "--wait", "--timeout", limit)
+
+
+def upgrade(
+    cluster: Cluster,
+    namespace: str = NAMESPACE,
+    release: str = RELEASE,
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Until its pods are ready. Raises `NoHelm`."""
     begun = time.monotonic()
     repository, _, tag = pods.OPERATOR_IMAGE.rpartition(":")
-    values = {
+    usual = {
         "image.repository": repository,
         "image.tag": tag,
         "operands.node": pods.NODE_IMAGE,
         "operands.prover": pods.PROVER_IMAGE,
         "logLevel": "info",
     }
-    given = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    given = [word for name, value in {**usual, **values}.items() for word in ("--set", f"{name}={value}")]
     limit = f"{waits.SECONDS['chart installed']:g}s"
-    _run(
-        cluster,
-        program,
-        "upgrade",
-        "--install",
-        RELEASE,
-        str(CHART),
-        *given,
-        "--create-namespace",
-        "--wait",
-        "--timeout",
-        limit,
-    )
+    more = ("--create-namespace", "--wait", "--timeout", limit)
+    _run(cluster, helm(cluster), namespace, "upgrade", "--install", release, str(CHART), *given, *more)
     waits.record("chart installed", time.monotonic() - begun)
-    try:
-        yield NAMESPACE
-    finally:
-        # what tests made goes at the same time as the operator, so nobody is asked what is left
-        _run(cluster, program, "uninstall", RELEASE, "--no-hooks", "--wait", "--timeout", limit)
+
+
+def holder(cluster: Cluster, namespace: str = NAMESPACE) -> str:
+    """The pod that leads."""
+    found = str(cluster.get("lease", "ethrex-operator", namespace)["spec"].get("holderIdentity") or "")
+    return found.rpartition("-")[0]
 
 
 def helm(cluster: Cluster) -> str:
@@ -66,7 +77,7 @@ def helm(cluster: Cluster) -> str:
     return found
 
 
-def _run(cluster: Cluster, program: str, *words: str) -> None:
-    command = [program, "--kubeconfig", str(cluster.kubeconfig), "--namespace", NAMESPACE, *words]
+def _run(cluster: Cluster, program: str, namespace: str, *words: str) -> None:
+    command = [program, "--kubeconfig", str(cluster.kubeconfig), "--namespace", namespace, *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"helm {words[0]}: {ended.stderr}{ended.stdout}"

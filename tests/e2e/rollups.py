@@ -111,9 +111,9 @@ def transfer(key: bytes, nonce: int, to: str, wei: int) -> str:
 
 
 @contextmanager
-def namespace(cluster: Cluster) -> Iterator[Rollup]:
+def namespace(cluster: Cluster, name: str | None = None) -> Iterator[Rollup]:
     """A place for one, where restricted pod security is enforced."""
-    name = f"rollup-{uuid.uuid4().hex[:6]}"
+    name = name or f"rollup-{uuid.uuid4().hex[:6]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     yield Rollup(cluster, name)
@@ -121,9 +121,9 @@ def namespace(cluster: Cluster) -> Iterator[Rollup]:
 
 
 @contextmanager
-def applied(cluster: Cluster, manifest: str | None = None) -> Iterator[Rollup]:
-    """Ready: the example, or `manifest` with the same names."""
-    with namespace(cluster) as made:
+def applied(cluster: Cluster, manifest: str | None = None, *, within: str | None = None) -> Iterator[Rollup]:
+    """Ready: the example, or `manifest` with the same names; in the namespace `within`, or one of any name."""
+    with namespace(cluster, within) as made:
         made.kubectl("apply", "-f", "-", given=manifest or EXAMPLE.read_text())
         made.wait("rollup ready", made.is_ready)
         yield made

@@ -107,7 +107,7 @@ def test_provers_come_for_a_backlog_and_go_after_it(rollup: Rollup) -> None:
     rollup.wait("provers come", lambda: status(rollup)["desiredReplicas"] > 1)
     said = rollup.condition(POOL, "ScalingActive")
     verify_all(rollup)
-    rollup.wait("provers go", lambda: len(rollup.names("jobs", PROVERS)) < 2)
+    rollup.wait("planned provers go", lambda: len(rollup.names("jobs", PROVERS)) < 2)
 
     assert nobody == 0
     assert said in {("True", "DeadlinesAtRisk"), ("True", "MoreForDeadlines")}

@@ -29,6 +29,7 @@ SECONDS: Final = {
     "deposit arrived": 60.0,
     "batch verified": 180.0,
     "drift repaired": 30.0,
+    "drift told": 30.0,
     "settlement deployed": 180.0,
     "l1 noticed": 60.0,
     "handed over": 150.0,
@@ -41,6 +42,10 @@ SECONDS: Final = {
     "provers come": 90.0,
     "backlog proven": 180.0,
     "provers go": 90.0,
+    # Where deadlines are shorter than two start-ups the planner keeps an idle prover for half a start-up, a minute while it
+    # has seen fewer than five, and looks each 15 s: some 80 s where nothing else runs.
+    "planned provers go": 300.0,
+    "old leader wakes": 30.0,
 }
 PAUSE_SECONDS: Final = 0.1
 

@@ -48,11 +48,15 @@ class KubectlFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """`node_ports`: where this machine reaches a port of the node, for Services of type NodePort."""
+    """
+    `node_ports`: where this machine reaches a port of the node, for Services of type NodePort. `state`: the folder of a
+    cluster of our own, None of a kind cluster.
+    """
 
     kubeconfig: Path
     program: Path  # kubectl
     node_ports: Mapping[int, str]
+    state: Path | None = None
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """What it prints. `given` goes to its standard input. Raises `KubectlFailed`."""
@@ -120,6 +124,16 @@ class Cluster:
             finally:
                 process.terminate()
 
+    def inside(self, *command: str) -> list[str]:
+        """A command as it is run inside the cluster's namespaces, by its node's root. Of a cluster of our own only."""
+        assert self.state is not None
+        return ["env", f"STATE={self.state}", "bash", str(SCRIPTS / "in.sh"), *command]
+
+    @property
+    def audit(self) -> Path | None:
+        """The API server's audit log, a line an event."""
+        return None if self.state is None else self.state / "logs" / "audit.log"
+
     def described(self, namespace: str) -> str:
         """Pods, and the last events, for whoever looks why something did not come."""
         pods = self.kubectl("-n", namespace, "get", "pods", "-o", "wide")
@@ -139,19 +153,36 @@ def running() -> Iterator[Cluster]:
     program = _checked()
     _end_abandoned()
     archive = _script("images built", "images.sh").splitlines()[-1]
+    with _started(program, {}) as (found, settings):
+        _script("images loaded", "cluster/load.sh", archive, settings=settings)
+        yield found
+
+
+@contextmanager
+def control_plane() -> Iterator[Cluster]:
+    """etcd and the API server alone: no node, and no controller but the ones that somebody starts. Raises `Unavailable`."""
+    program = _checked()
+    _end_abandoned()
+    with _started(program, {"CONTROL_PLANE_ONLY": "1"}) as (found, _):
+        yield found
+
+
+@contextmanager
+def _started(program: Path, more: Mapping[str, str]) -> Iterator[tuple[Cluster, Mapping[str, str]]]:
     state = RUNNING / str(os.getpid())
     state.mkdir(parents=True)
     api, *ports = _free_ports(1 + len(NODE_PORTS))
     node_ports = {inside: f"127.0.0.1:{outside}" for inside, outside in zip(NODE_PORTS, ports, strict=True)}
-    settings = _settings(state) | {
+    settings = {
+        **_settings(state),
+        **more,
         "API_ADDR": f"127.0.0.1:{api}",
         "FORWARDS": " ".join(f"{outside}={NODE_ADDRESS}:{inside}" for inside, outside in node_ports.items()),
     }
     try:
         _script("cluster up", "cluster/up.sh", settings=settings)
-        _script("images loaded", "cluster/load.sh", archive, settings=settings)
         kubeconfigs.own(state / "kubeconfig")
-        yield Cluster(state / "kubeconfig", program / "kubectl", node_ports)
+        yield Cluster(state / "kubeconfig", program / "kubectl", node_ports, state), settings
     finally:
         _script("cluster down", "cluster/down.sh", "--purge", settings=settings)
 

@@ -8,5 +8,6 @@ digest=$(cat "$here"/hyper/* "$here"/pause/* "$here/build.sh" | sha256sum | cut 
 : "${API_ADDR:=127.0.0.1:16443}"        # where the API server is reached from outside
 : "${FORWARDS:=}"                       # more of these: "127.0.0.1:18080=198.18.0.1:30080 ..."
 : "${CGROUP:=ethrex-e2e}"               # made beside the machine's own in each hierarchy (cgroup v1)
+: "${CONTROL_PLANE_ONLY:=}"              # etcd and the API server alone: no node, no controllers
 : "${CONTAINERD:=containerd}" "${CNI_BIN:=/usr/lib/cni}"
-export BIN STATE NODE NODE_IP POD_CIDR SVC_CIDR SVC_IP API_ADDR FORWARDS CGROUP CONTAINERD CNI_BIN
+export CONTROL_PLANE_ONLY BIN STATE NODE NODE_IP POD_CIDR SVC_CIDR SVC_IP API_ADDR FORWARDS CGROUP CONTAINERD CNI_BIN
