@@ -23,6 +23,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_SECONDS: Final = 0.5
 MOST_SECONDS: Final = 120.0
+FIRST: Final = float("-inf")
 JITTER: Final = 0.2  # of a pause, so that what began together does not stay together
 
 
@@ -79,16 +80,20 @@ class Queue(Generic[Key]):
         return sum(not one.done for one in self._entries.values())
 
     def add(self, key: Key, *, generation: int = 0, seconds: float = 0.0) -> None:
-        """Look at `key` now, or at the latest after `seconds`. Another generation forgets earlier failures."""
+        """
+        Look at `key` now, or at the latest after `seconds`. Another generation forgets earlier failures, and goes before
+        all that is due: somebody waits for it.
+        """
         entry = self._entries.setdefault(key, _Entry(key, float("inf")))
-        if generation > entry.generation:
+        changed = generation > entry.generation
+        if changed:
             entry.generation, entry.failures = generation, 0
         elif entry.failures and not entry.running and seconds == 0.0:
             return  # it comes again by itself: what happens to its children is often its own failing
         if entry.running:
             entry.dirty = True
             return
-        self._schedule(entry, min(entry.due, self._clock() + seconds))
+        self._schedule(entry, FIRST if changed else min(entry.due, self._clock() + seconds))
 
     def drop(self, key: Key) -> None:
         """The resource is gone: a run that is on is its last."""

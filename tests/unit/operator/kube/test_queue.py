@@ -192,3 +192,23 @@ def test_a_key_may_be_added_for_later(seconds: float) -> None:
         return began
 
     assert run(play()) == [seconds]
+
+
+def test_what_somebody_changed_goes_before_all_looks_that_are_due() -> None:
+    async def play() -> list[str]:
+        ran: list[str] = []
+
+        async def does(key: str) -> Again:
+            ran.append(key)
+            await asyncio.sleep(1)
+            return Again()
+
+        async with working(does, parallel=1) as queue:
+            for key in "abcd":
+                queue.add(key)
+            await asyncio.sleep(0.5)
+            queue.add("changed", generation=2)
+            await asyncio.sleep(100)
+        return ran
+
+    assert run(play()) == ["a", "changed", "b", "c", "d"]
