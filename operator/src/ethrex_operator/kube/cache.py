@@ -9,7 +9,7 @@ also that the object is gone.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ Place = tuple[str, str, str]  # kind, namespace, name
 OwnerPlace = tuple[str, str, str]  # kind, namespace, name of whom it was made for
 
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
-SOUGHT: Final = (WORKLOAD, JOB_NAME, OWNER)  # labels by which bodies are found, the rarest first
 METADATA: Final = (
     *("name", "namespace", "uid", "labels", "annotations", "generation"),
     *("creationTimestamp", "deletionTimestamp"),
@@ -77,7 +76,8 @@ class Cache:
         self._seen: dict[Place, Seen] = {}
         self._bodies: dict[Place, bytes] = {}
         self._of_owner: dict[OwnerPlace, set[Place]] = {}
-        self._labelled: dict[tuple[str, str, str, str], set[Place]] = {}  # kind, namespace, label, value
+        # Of those with a body; tuples, since nearly all hold one place and a set of one is four times as big.
+        self._of_workload: dict[tuple[str, str, str], tuple[Place, ...]] = {}  # kind, namespace, workload
         self._passed: dict[str, int] = {}
         self._standing: dict[Place, tuple[int, bytes]] = {}
 
@@ -138,11 +138,19 @@ class Cache:
         seen = self._seen.pop(place, None)
         if seen is None:
             return None
-        self._unlist(self._of_owner, seen.owner, place)
+        if seen.owner is not None:
+            listed = self._of_owner[seen.owner]
+            listed.discard(place)
+            if not listed:
+                del self._of_owner[seen.owner]
         packed = self._bodies.pop(place, None)
         if packed is not None:
-            for key in _keys(place, orjson.loads(packed)):
-                self._unlist(self._labelled, key, place)
+            key = _workload(place, orjson.loads(packed))
+            left = tuple(one for one in self._of_workload.get(key, ()) if one != place)
+            if left:
+                self._of_workload[key] = left
+            else:
+                self._of_workload.pop(key, None)
         return seen
 
     def _take(self, kind: Kind, given: Object) -> Seen | None:
@@ -156,28 +164,18 @@ class Cache:
             self._of_owner.setdefault(seen.owner, set()).add(place)
         if kind in STATUS:
             kept = _kept(given, STATUS[kind])
-            self._bodies[place] = orjson.dumps(kept)
-            for key in _keys(place, kept):
-                self._labelled.setdefault(key, set()).add(place)
+            self._bodies[place] = bytes(memoryview(orjson.dumps(kept)))  # its own holds 8 kB for each
+            key = _workload(place, kept)
+            self._of_workload[key] = (*self._of_workload.get(key, ()), place)
         return seen
 
     def _candidates(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> Iterator[Object]:
-        sought = next((label for label in SOUGHT if label in labels), None)
-        if namespace is not None and sought is not None:
-            places = self._labelled.get((kind.name, namespace, sought, labels[sought]), set())
-            yield from (orjson.loads(self._bodies[place]) for place in sorted(places))
-            return
-        for place, packed in list(self._bodies.items()):
-            if place[0] == kind.name and namespace in (None, place[1]):
-                yield orjson.loads(packed)
-
-    @staticmethod
-    def _unlist(index: dict[Any, set[Place]], key: Any, place: Place) -> None:
-        listed = index.get(key)
-        if listed is not None:
-            listed.discard(place)
-            if not listed:
-                del index[key]
+        places: Iterable[Place] = (place for place in list(self._bodies) if namespace in (None, place[1]))
+        if namespace is not None and WORKLOAD in labels:
+            places = self._of_workload.get((kind.name, namespace, labels[WORKLOAD]), ())
+        elif namespace is not None and OWNER in labels and OWNER_KIND in labels:
+            places = self._of_owner.get((labels[OWNER_KIND], namespace, labels[OWNER]), ())
+        return (orjson.loads(self._bodies[place]) for place in sorted(places) if place[0] == kind.name)
 
 
 def _kept(given: Object, fields: tuple[str, ...]) -> Object:
@@ -189,9 +187,8 @@ def _kept(given: Object, fields: tuple[str, ...]) -> Object:
     return {"metadata": {name: metadata[name] for name in METADATA if name in metadata}, "status": found}
 
 
-def _keys(place: Place, kept: Object) -> list[tuple[str, str, str, str]]:
-    labels = kept["metadata"].get("labels") or {}
-    return [(place[0], place[1], label, labels[label]) for label in SOUGHT if label in labels]
+def _workload(place: Place, kept: Object) -> tuple[str, str, str]:
+    return place[0], place[1], sys.intern((kept["metadata"].get("labels") or {}).get(WORKLOAD, ""))
 
 
 def _has(given: Object, labels: Mapping[str, str]) -> bool:

@@ -50,6 +50,9 @@ class Children:
         self._cache = Cache()
         self._applied: dict[Place, tuple[str, Seen]] = {}  # the digest that was applied, and what came of it
         self._waiting = set(kinds.CHILDREN) | {kinds.POD}
+        self._listing = (
+            asyncio.Lock()
+        )  # a page at a time: one of each kind at once is as much memory as all that is kept
         self.ready = asyncio.Event()
 
     async def watch(self) -> None:
@@ -160,7 +163,8 @@ class Children:
         whole = kind in cache.STATUS
         while True:
             try:
-                version = await self._list(kind)
+                async with self._listing:
+                    version = await self._list(kind)
                 while True:
                     async for event, given in self._kube.watch(kind, self._namespace, version, OURS, whole=whole):
                         version = given["metadata"]["resourceVersion"]

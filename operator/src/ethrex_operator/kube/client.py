@@ -31,7 +31,7 @@ AGENT: Final = "ethrex-operator"
 SECONDS: Final = 10.0
 WATCH_SECONDS: Final = 300  # the server ends a watch by itself then, and it is begun again
 SILENCE_SECONDS: Final = 90.0  # bookmarks come each minute: a watch that says less is dead
-PAGE: Final = 250
+PAGE: Final = 100
 LINE_BYTES: Final = 1 << 20  # an object is a line of a watch, and a pod may be long
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"

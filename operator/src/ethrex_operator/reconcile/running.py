@@ -53,7 +53,9 @@ async def roll(world: World, namespace: str, found: Instance) -> bool:
 
 def result(world: World, namespace: str, job: Object) -> tuple[bytes | None, str]:
     """What a task wrote when it succeeded, or why it has not yet; one of its name that is gone is another."""
-    its = {JOB_NAME: job["metadata"]["name"], JOB_UID: job["metadata"]["uid"]}
+    metadata = job["metadata"]
+    its = {JOB_NAME: metadata["name"], JOB_UID: metadata["uid"]}
+    its |= {name: value for name, value in (metadata.get("labels") or {}).items() if name == WORKLOAD}
     pods = world.children.bodies(kinds.POD, namespace, its)
     for pod in pods:
         if pod["status"].get("phase") == "Succeeded":
