@@ -46,6 +46,8 @@ class Renewing:
                 log.warning("L1 cannot be asked which batches it has", extra={"reason": str(error)})
 
     async def _step(self) -> None:
+        if self._roles.tenure.is_over:
+            return  # whoever goes on has the same batches, and does it
         first = await self._first_lost()
         if first is None:
             return

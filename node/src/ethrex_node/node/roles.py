@@ -21,7 +21,8 @@ from ..rollup.committee.committee import Committee
 from ..rollup.coordinator import Coordinator, service, verifiers
 from ..rollup.coordinator import Settings as QueueSettings
 from ..rollup.deploy import Deployment, steps
-from ..rollup.epochs import announcing, heads, term
+from ..rollup.epochs import announcing, handover, heads, sequencers, term
+from ..rollup.epochs import door as handover_door
 from ..rollup.l1 import answers, fees, signers
 from ..rollup.l1.client import L1Client
 from ..rollup.l1.client import Settings as L1Settings
@@ -33,7 +34,6 @@ from ..rollup.sequencer.draining import Drain, Stages
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, versions, watcher
 from ..rollup.store import Store
-from ..rollup.store import batches as stored
 from ..rollup.store.schema import Term
 from ..rpc import logs, params
 from . import admission, data_committee
@@ -82,6 +82,7 @@ class Roles:
     admission: admission.Admission
     door: service.Service
     announcer: announcing.Announcer
+    tenure: handover.Tenure
     sequencer: Sequencer
     watcher: watcher.Watcher
     batches: batches.Batches
@@ -122,6 +123,7 @@ async def open_roles(ground: Ground) -> Roles:
         commits, settles = await _signers(asked, client.chain_id, session)
         pays = await _sponsor(ground, client.chain_id, session)
         status = await _check_l1(ground, client)
+        begun = await term.begin(ground.store)
         await _check_committer(ground, client, commits)
         known = await _versions(ground, client)
         keepers = await data_committee.opened(
@@ -131,8 +133,9 @@ async def open_roles(ground: Ground) -> Roles:
             lasting.push_async_callback(keepers.close)
         prices = Prices(has_blobs=keepers is None)
         prices.note(await client.market(), time.monotonic())
-        begun = await term.begin(ground.store)
-        return _together(ground, client, known, prices, commits, settles, pays, keepers, begun, lasting.pop_all())
+        return _together(
+            ground, client, known, prices, commits, settles, pays, keepers, (begun, status), lasting.pop_all()
+        )
 
 
 def _together(
@@ -144,10 +147,11 @@ def _together(
     settles: signers.Signer,
     pays: sponsor.Sponsor | None,
     keepers: Committee | None,
-    begun: Term,
+    found: tuple[Term, contracts.ChainStatus],
     lasting: AsyncExitStack,
 ) -> Roles:
     asked, deployed, store, node = ground.asked, ground.deployed, ground.store, ground.node
+    begun, status = found
     addresses = deployed.addresses
     queued = QueueSettings(decoy_rate=asked.decoy_rate)
     coordinator = Coordinator(store, _verifiers(ground, client), queued, now_ms)
@@ -173,28 +177,46 @@ def _together(
     sequencer = Sequencer(
         node.chain, node.builder, store, prices, BlockSettings(block_seconds=asked.block_time, limits=_limits(asked))
     )
-    commits_to = committer.Committer(store, made, outbox, client, addresses, _commit_settings(asked), keepers)
+    commits_to = committer.Committer(
+        store, made, outbox, client, addresses, _commit_settings(asked), keepers, base=begun.base
+    )
     settles_to = settler.Settler(
         *(made, coordinator, other, client, addresses),
         settler.Settings(kinds=kinds_of(asked, deployed), most_batches=asked.settle_batches),
     )
     drain = Drain(sequencer, node.pool, lambda: _stages(store, made, commits_to, settles_to))
     queue = watcher.Settings(tag=asked.watcher_tag, depth=asked.watcher_depth, every_seconds=asked.watcher_interval)
+    announcer = announcing.Announcer(
+        commits, heads.domain(deployed.l1_chain_id, deployed.proposer), deployed.chain_id, begun.epoch
+    )
+    outboxes = (outbox,) if other is outbox else (outbox, other)
+    settles_to.verified = status.last_verified
+    working = handover.Working(
+        chain=node.chain,
+        door=node.door,
+        sequencer=sequencer,
+        coordinator=coordinator,
+        committer=commits_to,
+        settler=settles_to,
+        outboxes=outboxes,
+        announcer=announcer,
+        sequencers=sequencers.Sequencers(client, addresses),
+    )
+    tenure = handover.Tenure(store, working, begun)
     return Roles(
         client=client,
         store=store,
         prices=prices,
         coordinator=coordinator,
         admission=known,
-        door=service.Service(coordinator, known.authenticate, door, drain=drain),
+        door=service.Service(coordinator, known.authenticate, door, drain=drain, more=handover_door.routes(tenure)),
         sequencer=sequencer,
-        announcer=announcing.Announcer(
-            commits, heads.domain(deployed.l1_chain_id, deployed.proposer), deployed.chain_id, begun.epoch
-        ),
+        announcer=announcer,
+        tenure=tenure,
         watcher=watcher.Watcher(store, client, addresses, queue),
         batches=made,
         versions=program,
-        outboxes=(outbox,) if other is outbox else (outbox, other),
+        outboxes=outboxes,
         committee=keepers,
         committer=commits_to,
         settler=settles_to,
@@ -234,9 +256,10 @@ async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
     head = await check_chain(deployed, ground.opened.genesis, client)
     status = await settler.status_at(client, deployed.addresses, head)
     with store.read() as txn:
-        newest = stored.newest(txn)
-    known = 0 if newest is None else newest.number
-    if status.last_committed > known:
+        known = sealed.open_batch(txn) - 1
+    own = term.current(store)
+    is_over = own is not None and own.state in term.OVER  # it only serves what it has: others go on
+    if status.last_committed > known and not is_over:
         raise CannotSequence(
             f"L1 has batches up to {status.last_committed}, the data in {store.folder} ends with {known}: "
             "it is older than the chain; nothing was sealed"

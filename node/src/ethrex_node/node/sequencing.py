@@ -20,8 +20,9 @@ from .. import _native
 from ..builder import PendingBlocks
 from ..chain import HeadChange
 from ..config import settings
-from ..rollup import methods
+from ..rollup import methods, progress
 from ..rollup.deploy import Deployment
+from ..rollup.epochs import term
 from ..rollup.l1 import errors
 from ..rollup.sequencer import policy
 from ..rollup.settings import RollupSettings
@@ -30,7 +31,7 @@ from ..rollup.sponsor import Sponsor
 from ..rollup.sponsor import methods as sponsoring
 from ..rollup.store import Store, schema
 from ..rollup.store.environment import key
-from ..rollup.store.schema import TABLES
+from ..rollup.store.schema import TABLES, Term
 from . import rollup_figures
 from .assembly import Node, Opened
 from .renewing import Renewing
@@ -90,6 +91,7 @@ class SequencerNode:
             roles = await self._roles_once_l1_answers()
             try:
                 await roles.sequencer.start()
+                await roles.tenure.start()
                 await roles.door.start()
             except BaseException:
                 await roles.close()
@@ -99,8 +101,13 @@ class SequencerNode:
             self._store.close()
             raise
         self.roles, self._rollup.client, self._sponsoring.sponsor = roles, roles.client, roles.sponsor
-        self._rollup.heads = roles.announcer
+        self._rollup.heads, self._rollup.heard = roles.announcer, roles.tenure.heard
         self._rollup.versions = roles.versions
+        self._rollup.on_l1 = lambda: progress.OnL1(
+            roles.committer.committed, roles.settler.verified, roles.settler.final
+        )
+        roles.tenure.listeners.append(self._follow_term)
+        self._follow_term(roles.tenure.term)
         sealing = roles.sequencer
         self._pending = PendingBlocks(self.node.chain, self.node.pool, sealing.pending, sealing.pending_facts)
         roles.sequencer.pressure = lambda: self._pressure(roles)
@@ -156,7 +163,12 @@ class SequencerNode:
         self._watch.health.add("queue", lambda: back.alarm)
         again = Renewing(roles, self.deployed.addresses, RENEWING_SECONDS, lambda: self._paused(roles))
         self._watch.metrics.add("renewed batches", again.metrics)
-        return {"sequencer": roles.sequencer.run, "queue reorgs": back.run, "lost batches": again.run}
+        return {
+            "sequencer": roles.sequencer.run,
+            "term": roles.tenure.run,
+            "queue reorgs": back.run,
+            "lost batches": again.run,
+        }
 
     def _runs(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
         runs: dict[str, Callable[[], Awaitable[None]]] = {
@@ -176,6 +188,11 @@ class SequencerNode:
             paying = roles.sponsor
             runs["sponsor"] = lambda: self._follow_sponsored(paying)
         return runs
+
+    def _follow_term(self, one: Term) -> None:
+        """Nobody is sponsored while no transaction is taken."""
+        assert self.roles is not None
+        self._sponsoring.sponsor = None if one.state in term.CLOSED else self.roles.sponsor
 
     def _pressure(self, roles: Roles) -> str | None:
         asked, kinds = self._asked, set(kinds_of(self._asked, self.deployed))
@@ -252,6 +269,7 @@ class SequencerNode:
         add = self._watch.metrics.add
         add("l1", roles.client.metrics)
         add("sequencer", roles.sequencer.metrics)
+        add("term", roles.tenure.metrics)
         add("watcher", lambda: watcher.metrics_of(roles.watcher))
         add("coordinator", roles.door.metrics)
         add("jobs", roles.coordinator.metrics)
@@ -277,6 +295,7 @@ class SequencerNode:
         add("provers", lambda: rollup_figures.provers(roles.coordinator))
         for number, outbox in enumerate(roles.outboxes):
             add(f"outbox {number}", outbox.metrics)
+        self._watch.health.add("term", roles.tenure.why_not_ready)
         self._watch.health.add("pressure", lambda: roles.sequencer.waits_for)
         self._watch.health.add(
             "roles", lambda: "; ".join(f"{name}: {why}" for name, why in roles.troubles.items()) or None

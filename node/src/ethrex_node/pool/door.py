@@ -51,9 +51,22 @@ class Door:
         self._executor = executor
         self._waiting: list[Waiting] = []
         self._worker: asyncio.Task[None] | None = None
+        self._closed: Exception | None = None
+
+    async def close(self, answer: Exception) -> None:
+        """Nothing more is taken: whoever comes is told why. What came before is in the pool, or refused, after this."""
+        self._closed = answer
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+
+    def open(self) -> None:
+        """After `close`."""
+        self._closed = None
 
     async def add(self, raw: Sequence[bytes]) -> Sequence[bytes | Exception]:
         """Admit transactions of a local user. For each its hash, or why not."""
+        if self._closed is not None:
+            return [self._closed] * len(raw)
         if self._forward is None:
             return await self._admitted(raw)
         answers = await self._forward(raw)

@@ -7,7 +7,7 @@ Where the reference system has a method its name and fields are kept, in its sna
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from ethrex_node.rollup.settlement import batches, contracts
 from ethrex_node.rollup.settlement.versions import Versions
 from ethrex_node.rollup.store import Store, schema
 from ethrex_node.rollup.store import batches as stored
-from ethrex_node.rollup.store.schema import Message, OutboxEntry
+from ethrex_node.rollup.store.schema import Message, OutboxEntry, SignedHead
 from ethrex_node.rpc import errors, table
 from ethrex_node.rpc.params import Hash, Quantity, hex_data
 
@@ -57,6 +57,8 @@ class Rollup:
     client: L1Client | None = None
     heads: Heads | None = None
     versions: Versions | None = None
+    heard: Callable[[SignedHead], Awaitable[bool]] | None = None
+    on_l1: Callable[[], progress.OnL1] = progress.OnL1
 
     def find(self, purpose: str) -> OutboxEntry | None:
         """The newest action on L1 for a purpose."""
@@ -92,7 +94,7 @@ def get_batch_by_number(rollup: Rollup, number: Quantity, full: bool = False) ->
     """A batch, how far it is on L1 and what that cost; with `full` the hashes of its blocks."""
     with rollup.store.read() as txn:
         batch = stored.find(txn, number)
-    return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find), full=full)
+    return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find, rollup.on_l1()), full=full)
 
 
 @METHODS.method("ethrex_getBatchByBlock")
@@ -101,7 +103,7 @@ def get_batch_by_block(rollup: Rollup, block: Any, full: bool = False) -> dict[s
     number = int(rollup.block(block)["number"], 16)
     with rollup.store.read() as txn:
         batch = progress.batch_with_block(txn, number)
-    return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find), full=full)
+    return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find, rollup.on_l1()), full=full)
 
 
 @METHODS.method("ethrex_getL1MessageProof", raises=(L1Unavailable,))
@@ -119,7 +121,8 @@ async def get_l1_message_proof(rollup: Rollup, transaction: Hash) -> list[dict[s
     if not found:
         return [_unbatched(log) for log in receipt["logs"] if _is_message(log)]
     return [
-        await _message(rollup, message, progress.of_batch(batch, rollup.find), proof) for message, batch, proof in found
+        await _message(rollup, message, progress.of_batch(batch, rollup.find, rollup.on_l1()), proof)
+        for message, batch, proof in found
     ]
 
 
@@ -207,13 +210,14 @@ def get_program_versions(rollup: Rollup) -> dict[str, Any]:
 async def get_blocks(rollup: Rollup, first: Quantity, most: Quantity | None = None) -> dict[str, Any]:
     """
     Blocks as RLP from a number on, as many as an answer may hold, and the newest one's number: what followers take. `signed`
-    is the sequencer's word on the last of them (a follower's: on one of them, or null), `newest` that on its newest block.
+    is the sequencer's word on the last of them (a follower's: on one of them, or null), `newest` that on its newest block; `ended` that its epoch has ended.
     """
     if rollup.heads is None:
         raise L1Unavailable("L1 has not answered yet: nobody can say who seals")
     found = await asyncio.to_thread(_blocks, rollup, first, BLOCKS_MOST if most is None else min(most, BLOCKS_MOST))
     try:
         signed, newest = await rollup.heads.covering(first, found.last, found.latest)
+        ended = await rollup.heads.end()
     except signers.SignerError as error:
         raise L1Unavailable(f"blocks cannot be signed now: {error}") from error
     return {
@@ -221,7 +225,24 @@ async def get_blocks(rollup: Rollup, first: Quantity, most: Quantity | None = No
         "blocks": found.raw,
         "signed": None if signed is None else heads.as_json(signed),
         "newest": None if newest is None else heads.as_json(newest),
+        "ended": None if ended is None else heads.end_as_json(ended),
     }
+
+
+@METHODS.method("ethrex_showHead", raises=(L1Unavailable, errors.InvalidParams))
+async def show_head(rollup: Rollup, head: dict[str, Any]) -> bool:
+    """
+    Show a sequencer what another one has signed (`newest` of `ethrex_getBlocks`); gives whether that is of a later epoch: then
+    this sequencer was replaced and seals no more.
+    """
+    if rollup.heard is None:
+        raise L1Unavailable("L1 has not answered yet: nobody can say who seals")
+    try:
+        return await rollup.heard(heads.of_json(head))
+    except heads.BadHead as error:
+        raise errors.InvalidParams(str(error)) from error
+    except l1_errors.L1Error as error:
+        raise L1Unavailable(f"L1 does not say who may seal: {error}") from error
 
 
 @METHODS.method("ethrex_getBaseFeeVaultAddress")
@@ -399,7 +420,7 @@ def _deposit(rollup: Rollup, found: progress.DepositProgress) -> dict[str, Any]:
             batch = progress.batch_with_block(txn, found.block)
     stage = progress.Stage.QUEUED if found.block is None else progress.Stage.SEALED
     if batch is not None:
-        stage = progress.of_batch(batch, rollup.find).stage
+        stage = progress.of_batch(batch, rollup.find, rollup.on_l1()).stage
     return {
         "index": found.item.index,
         "status": stage,

@@ -38,8 +38,24 @@ class Stage(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OnL1:
+    """The last batches that L1 has committed, verified, and verified in a final block, whoever did it."""
+
+    committed: int = 0
+    verified: int = 0
+    final: int = 0
+
+    def stage(self, number: int) -> Stage:
+        if number <= self.final:
+            return Stage.FINAL
+        if number <= self.verified:
+            return Stage.VERIFIED
+        return Stage.COMMITTED if number <= self.committed else Stage.SEALED
+
+
+@dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """A batch with what was done for it on L1: None where nothing was."""
+    """A batch with what this sequencer did for it on L1: None where it did nothing."""
 
     batch: Batch
     stage: Stage
@@ -47,8 +63,11 @@ class BatchProgress:
     verification: OutboxEntry | None
 
 
-def of_batch(batch: Batch, find: Callable[[str], OutboxEntry | None]) -> BatchProgress:
-    """`find` gives the newest action on L1 for a purpose."""
+NOTHING: Final = OnL1()
+
+
+def of_batch(batch: Batch, find: Callable[[str], OutboxEntry | None], on_l1: OnL1 = NOTHING) -> BatchProgress:
+    """`find` gives the newest action on L1 for a purpose. What another sequencer did is known by `on_l1`."""
     commit = find(committer.purpose_of(batch.number))
     found = (find(purpose) for purpose in settler.purposes_with(batch.number))
     verification = next((entry for entry in found if entry is not None and _succeeded(entry)), None)
@@ -57,6 +76,8 @@ def of_batch(batch: Batch, find: Callable[[str], OutboxEntry | None]) -> BatchPr
         stage = Stage.FINAL if verification.status is OutboxStatus.FINAL else Stage.VERIFIED
     elif commit is not None and _succeeded(commit):
         stage = Stage.COMMITTED
+    others = on_l1.stage(batch.number)
+    stage = max(stage, others, key=list(Stage).index)
     return BatchProgress(batch, stage, commit, verification)
 
 
@@ -115,7 +136,7 @@ async def of_message(
     client: L1Client, addresses: contracts.Addresses, message: Message, batch: BatchProgress
 ) -> tuple[Stage, int | None]:
     """Where a message is, and from when on it can be claimed (L1's time), once its batch is verified."""
-    if batch.verification is None:
+    if batch.stage not in (Stage.VERIFIED, Stage.FINAL):
         return batch.stage, None
     head = await client.head()
     asked = MESSAGES_ROOT.call(addresses.chain_id, message.batch)

@@ -64,6 +64,17 @@ class RollupSettings:
         "block-producer.most-unproven-gas", 50_000_000_000, "building waits while more is without a proof", unit="gas", low=1
     )  # fmt: skip
 
+    # Who seals
+    epoch: int | None = options.option(
+        "epoch", None, "seal in this epoch, which no sequencer of the chain has had; a follower's data folder, or that of a "
+        "sequencer that has handed over, takes over with it (default: the one that the folder is in, or the next)", low=1,
+    )  # fmt: skip
+    takeover: bool = options.option(
+        "takeover",
+        False,
+        "take over from a sequencer that has not handed over: it is gone for good, or has to be replaced",
+    )
+
     # Batches
     committer_key: str | None = options.option("committer.key", None, f"signs commits: {signers.FORMS}")
     commit_time: float = options.option(
@@ -185,6 +196,7 @@ SECTIONS: Final = (
     ("L1", "deployment"),
     ("Queue of L1", "watcher_tag"),
     ("Blocks", "block_time"),
+    ("Who seals", "epoch"),
     ("Batches", "committer_key"),
     ("Data committee", "committee_members"),
     ("Proofs", "coordinator_addr"),

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from ethrex_node.cli import flags
-from ethrex_node.cli.rollup import deploying, development, following, keeping, recovering, sequencing, users
+from ethrex_node.cli.rollup import (
+    deploying,
+    development,
+    following,
+    handing_over,
+    keeping,
+    recovering,
+    sequencing,
+    users,
+)
 from ethrex_node.node import admission, data_committee
 from ethrex_node.node import sequencing as node
 from ethrex_node.observe import logs
@@ -25,6 +34,7 @@ from ethrex_node.rollup.recovery import catching_up
 from ethrex_node.rollup.recovery.published import RecoveryError
 from ethrex_node.rollup.sequencer.sealed import Inconsistent
 from ethrex_node.rollup.store.environment import StoreError
+from ethrex_node.rollup.takeover.plan import CannotTakeOver
 from ethrex_node.rollup.wallet.account import WalletError
 from ethrex_node.rollup.wallet.amounts import AmountInvalid
 
@@ -41,6 +51,8 @@ OURS = (
     CommitteeError,
     Inconsistent,
     node.CannotSequence,
+    CannotTakeOver,
+    handing_over.HandoverFailed,
     development.DevFailed,
     AmountInvalid,
     WalletError,
@@ -109,6 +121,26 @@ l2.add_command(flags.flags(sequencer, settings.TABLE))
 l2.add_command(flags.flags(follow, follower_settings.TABLE))
 for _command in users.COMMANDS:
     l2.add_command(_command)
+
+
+@l2.command()
+@click.option(
+    "--coordinator", required=True, help="URL of the proof coordinator's door of the sequencer that shall stop"
+)
+@click.option("--token-file", type=FILE, required=True, help="file with the token of an operator there")
+@click.option("--at-batch", type=click.IntRange(1), help="the last batch that it seals (default: the one that is open)")
+@click.option("--status", "only_status", is_flag=True, help="only say how far it is")
+@click.option(
+    "--timeout", type=click.FloatRange(1), default=300.0, show_default=True, help="how long to wait [seconds]"
+)
+@_json
+def handover(**given: Any) -> None:
+    """
+    Have a sequencer stop for good, so that another one can take over: no more transactions, the last batch on L1.
+
+    Ends when it has. Whatever interrupts this command, the sequencer goes on with it: run it again to see.
+    """
+    handing_over.run(handing_over.Wish(**given))
 
 
 def _from_l1(command: Command) -> Command:

@@ -12,7 +12,7 @@ from ethrex_node import node
 from ethrex_node.cli import asked
 from ethrex_node.cli import run as running
 from ethrex_node.config import settings
-from ethrex_node.node import sequencing
+from ethrex_node.node import sequencing, taking_over
 from ethrex_node.rollup import deploy
 from ethrex_node.rollup import settings as rollup_settings
 from ethrex_node.rpc import loops
@@ -38,6 +38,9 @@ async def _watched(own: settings.Settings, wanted: rollup_settings.RollupSetting
     try:
         watch.health.phase = "opening the database"
         opened = await asyncio.to_thread(node.open_chain, own)
+        watch.health.phase = "settling whose turn it is"
+        if not await running.started(taking_over.settle(wanted, deployed, opened), stop):
+            return
         sequencer = sequencing.SequencerNode(own, wanted, deployed, opened, watch)
         if await running.started(sequencer.start(), stop):
             _greet(sequencer)

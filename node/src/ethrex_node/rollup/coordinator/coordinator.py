@@ -63,6 +63,7 @@ class Coordinator:
         self.settings = settings
         self.listeners: list[Callable[[Job], None]] = []
         self.events: Counter[str] = Counter()
+        self.is_closed = False  # no job is handed out: another coordinator has them
         self._store = store
         self._verifiers = dict(verifiers)
         self._now_ms = now_ms
@@ -141,6 +142,8 @@ class Coordinator:
         The next job for a prover, leased to it; none for one that is cordoned, or whose `owner`, the name that its token
         has, is. Raises `NotAllowed` where one under this name has signed a decoy.
         """
+        if self.is_closed:
+            return None
         worn_out: list[Job] = []
         disguise = await self._disguise(wanted) if self._chance() < self.settings.decoy_rate else None
 

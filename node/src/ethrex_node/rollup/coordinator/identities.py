@@ -26,7 +26,7 @@ ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 class Role(enum.StrEnum):
     PROVER = "prover"  # takes jobs, reads their inputs, brings proofs
     OBSERVER = "observer"  # reads the queue; sees no input and no proof
-    OPERATOR = "operator"  # an observer that may cordon provers
+    OPERATOR = "operator"  # an observer that may cordon provers, and have the sequencer hand over
 
 
 @dataclass(frozen=True, slots=True)

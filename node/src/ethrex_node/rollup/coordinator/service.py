@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,8 +40,11 @@ class Settings:
     certificates: ssl.SSLContext | None = None  # None: plain HTTP, for one machine or behind a mesh
 
 
+Route = tuple[str, str, door.Handler]
+
+
 class Service:
-    """From `start` to `stop`."""
+    """From `start` to `stop`. `more` is served behind the same door: method, path, handler."""
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Service:
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
         drain: Drain | None = None,
+        more: Sequence[Route] = (),
     ) -> None:
         self._coordinator = coordinator
         self._draining = drain
@@ -69,6 +73,8 @@ class Service:
         add("DELETE", "/v1/provers/{prover}/cordon", self._uncordon)
         add("PUT", "/v1/drain", self._drain)
         add("DELETE", "/v1/drain", self._undrain)
+        for method, path, handler in more:
+            add(method, path, handler)
 
     async def start(self) -> None:
         """Raises OSError where the address is taken."""

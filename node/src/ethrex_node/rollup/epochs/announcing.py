@@ -13,7 +13,7 @@ from ethrex_node.rollup.epochs import heads
 from ethrex_node.rollup.l1 import signers, typed_data
 from ethrex_node.rollup.store import Store
 from ethrex_node.rollup.store.environment import ONLY_ROW, key
-from ethrex_node.rollup.store.schema import FEED, NEWEST_HEAD, SignedHead
+from ethrex_node.rollup.store.schema import FEED, LAST_END, NEWEST_HEAD, Ended, SignedHead
 
 REMEMBERED: Final = 256
 
@@ -28,16 +28,21 @@ class Heads(Protocol):
         """
         ...
 
+    async def end(self) -> Ended | None:
+        """That the newest epoch has ended, once it has. Raises `signers.SignerError`."""
+        ...
+
 
 class Announcer:
-    """A sequencer's, for one epoch."""
+    """A sequencer's, for one epoch; `ended` is how that ended."""
 
     def __init__(self, signer: signers.Signer, where: typed_data.Domain, chain_id: int, epoch: int) -> None:
         self._signer = signer
-        self._where = where
-        self._chain_id = chain_id
+        self.where = where
+        self.chain_id = chain_id
         self._epoch = epoch
         self._signed: dict[bytes, SignedHead] = {}
+        self.ended: Ended | None = None
 
     async def covering(self, first: int, last: tuple[int, bytes], latest: tuple[int, bytes]) -> Found:
         return (await self.sign(*last) if last[0] >= first else None), await self.sign(*latest)
@@ -46,11 +51,16 @@ class Announcer:
         """Raises `signers.SignerError`."""
         known = self._signed.get(block_hash)
         if known is None:
-            known = await heads.sign(self._signer, self._where, self._chain_id, self._epoch, number, block_hash)
+            known = await heads.sign(self._signer, self.where, self.chain_id, self._epoch, number, block_hash)
             while len(self._signed) >= REMEMBERED:
                 del self._signed[next(iter(self._signed))]
             self._signed[block_hash] = known
         return known
+
+    async def end(self) -> Ended | None:
+        if self.ended is not None and not self.ended.signature:
+            self.ended = await heads.sign_end(self._signer, self.where, self.chain_id, self.ended)
+        return self.ended
 
 
 class Relay:
@@ -68,3 +78,8 @@ class Relay:
                 if row is not None and row.hash == self._canonical(number):
                     return row, newest
         return None, newest
+
+    async def end(self) -> Ended | None:
+        with self._store.read() as txn:
+            newest, ended = txn.get(NEWEST_HEAD, ONLY_ROW), txn.get(LAST_END, ONLY_ROW)
+        return ended if newest is not None and ended is not None and ended.epoch == newest.epoch else None

@@ -12,6 +12,7 @@ NotBelieved
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from ethrex_node.rollup.epochs import heads
@@ -19,7 +20,9 @@ from ethrex_node.rollup.epochs.sequencers import Sequencers
 from ethrex_node.rollup.l1 import typed_data
 from ethrex_node.rollup.store import Store, Txn
 from ethrex_node.rollup.store.environment import ONLY_ROW, key
-from ethrex_node.rollup.store.schema import FEED, NEWEST_HEAD, SignedHead
+from ethrex_node.rollup.store.schema import FEED, LAST_END, NEWEST_HEAD, Ended, SignedHead
+
+log = logging.getLogger(__name__)
 
 
 class NotBelieved(Exception):
@@ -49,6 +52,23 @@ class Seen:
         """The newest head of the highest epoch."""
         with self._store.read() as txn:
             return txn.get(NEWEST_HEAD, ONLY_ROW)
+
+    def end(self) -> Ended | None:
+        """That the highest epoch has ended."""
+        with self._store.read() as txn:
+            newest, ended = txn.get(NEWEST_HEAD, ONLY_ROW), txn.get(LAST_END, ONLY_ROW)
+        return ended if newest is not None and ended is not None and ended.epoch == newest.epoch else None
+
+    async def note_end(self, end: Ended) -> None:
+        """Keep that the newest epoch has ended. Raises `NotBelieved`, `L1Error`."""
+        newest = self.newest()
+        if newest is None or newest.epoch != end.epoch or self.end() is not None:
+            return
+        who = await asyncio.to_thread(heads.end_signer_of, end, self._where, self._chain_id)
+        if who is None or not await self._sequencers.may_seal(who):
+            raise NotASequencer(f"the end of epoch {end.epoch} is signed by nobody who may commit for the chain on L1")
+        await self._store.write(lambda txn: txn.put(LAST_END, ONLY_ROW, end))
+        log.warning("the sequencer has handed over", extra={"epoch": end.epoch, "batch": end.batch, "block": end.block})
 
     async def admit(self, newest: SignedHead, covering: Sequence[SignedHead]) -> None:
         """

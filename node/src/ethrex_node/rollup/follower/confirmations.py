@@ -94,7 +94,7 @@ class Confirmations:
 
     async def _keep(self, one: Committed) -> None:
         batch = await published.read(self._client, self._addresses, one)
-        row = Confirmed(one.number, one.hash, batch.statement, one.log.block_number)
+        row = Confirmed(one.number, one.hash, batch.statement, one.log.block_number, batch.versioned_hashes)
         await self._store.write(lambda txn: txn.put(CONFIRMED, key(row.number), row))
         last = verdict.mark(row).block
         log.info("L1 has a batch", extra={"batch": row.number, "hash": row.batch_hash.hex(), "last_block": last})

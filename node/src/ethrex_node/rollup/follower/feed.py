@@ -9,6 +9,7 @@ FeedError
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from ethrex_node import _native
 from ethrex_node.rollup.epochs import heads
 from ethrex_node.rollup.l1 import errors as rpc_faults
 from ethrex_node.rollup.l1.endpoint import Endpoint
-from ethrex_node.rollup.store.schema import SignedHead
+from ethrex_node.rollup.methods import L1Unavailable
+from ethrex_node.rollup.store.schema import Ended, SignedHead
 from ethrex_node.rpc import errors
 
 AT_ONCE: Final = 32  # transactions on their way to the sequencer
@@ -58,13 +60,14 @@ class Block:
 class Blocks:
     """
     A run of blocks without a gap, and the number of the sequencer's newest. `signed` is a head in the run, `newest` the
-    newest that was signed; None where a follower gives blocks and has none.
+    newest that was signed; None where a follower gives blocks and has none. `ended` says that the epoch has.
     """
 
     latest: int
     blocks: tuple[Block, ...]
     signed: SignedHead | None
     newest: SignedHead | None
+    ended: Ended | None = None
 
     @property
     def covered(self) -> tuple[Block, ...]:
@@ -91,9 +94,18 @@ class Feed:
             answer = await self._endpoint.call("ethrex_getBlocks", hex(first), *([] if most is None else [hex(most)]))
         except rpc_faults.Unreachable as error:
             raise Away(str(error)) from error
+        except rpc_faults.CallFailed as error:
+            if error.code == L1Unavailable.default_code:
+                raise Away(f"{self.name}: {error.message}") from error
+            raise BadFeed(f"{self.name}: {error}") from error
         except rpc_faults.L1Error as error:
             raise BadFeed(f"{self.name}: {error}") from error
         return await asyncio.to_thread(read, answer, first)
+
+    async def show(self, head: SignedHead) -> None:
+        """Tell a sequencer that a later one has begun. It need not listen."""
+        with contextlib.suppress(rpc_faults.L1Error):
+            await self._endpoint.call("ethrex_showHead", heads.as_json(head))
 
     async def forward(self, method: str, *params: Any) -> Any:
         """A caller's question to the sequencer. Raises what it says, `SequencerAway`."""
@@ -126,6 +138,7 @@ def read(answer: Any, first: int) -> Blocks:
         signed, newest = (
             None if answer[name] is None else heads.of_json(answer[name]) for name in ("signed", "newest")
         )
+        ended = None if answer.get("ended") is None else heads.end_of_json(answer["ended"])
     except (TypeError, KeyError, ValueError, AttributeError, IndexError, heads.BadHead) as error:
         raise BadFeed(f"the sequencer's answer holds no blocks: {error}") from error
     for number, one in enumerate(blocks, first):
@@ -136,7 +149,7 @@ def read(answer: Any, first: int) -> Blocks:
             raise BadFeed(f"the sequencer's block {one.number} does not follow its block {before.number}")
     if signed is not None and (signed.number, signed.hash) not in {(one.number, one.hash) for one in blocks}:
         raise BadFeed(f"the sequencer signs a block {signed.number} that it does not give")
-    return Blocks(latest, blocks, signed, newest)
+    return Blocks(latest, blocks, signed, newest, ended)
 
 
 def _block(raw: bytes) -> Block:

@@ -22,7 +22,7 @@ from prometheus_client.core import Metric
 
 from ethrex_node.chain import BlockRejected, Chain
 from ethrex_node.observe import metrics
-from ethrex_node.rollup.epochs.seen import NotBelieved, Seen
+from ethrex_node.rollup.epochs.seen import NotBelieved, OldEpoch, Seen
 from ethrex_node.rollup.follower import verdict
 from ethrex_node.rollup.follower.confirmations import Confirmations
 from ethrex_node.rollup.follower.feed import Away, BadFeed, Block, Blocks, Feed
@@ -129,6 +129,13 @@ class Follower:
             raise Away(f"{self._feed.name} has no signed block yet")
         try:
             await self._seen.admit(came.newest, () if came.signed is None else (came.signed,))
+            if came.ended is not None:
+                await self._seen.note_end(came.ended)
+        except OldEpoch:
+            seen = self._seen.newest()
+            if seen is not None:
+                await self._feed.show(seen)
+            raise
         except L1Error as error:
             raise Away(f"L1 does not say who may seal: {error}") from error
         return came

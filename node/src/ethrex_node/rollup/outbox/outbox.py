@@ -59,6 +59,7 @@ class Outbox:
         self.spent_wei = 0
         self.balance_wei: int | None = None
         self.is_low = False
+        self.is_stopped = False  # nothing is sent any more, not even what is recorded: another one acts on L1
         self._costs_wei: deque[int] = deque(maxlen=funds.REMEMBERED)
         self._looked_at_ms: int | None = None
         self._store = store
@@ -138,6 +139,8 @@ class Outbox:
         """
         async with self._turn:
             entries = self.open_entries()
+            if self.is_stopped:
+                return entries
             await self._look_at_balance(has_work=bool(entries))
             if not entries:
                 return []

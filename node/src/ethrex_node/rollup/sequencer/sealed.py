@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from ethrex_node.rollup.store import Txn, schema
+from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.environment import ONLY_ROW, key
 from ethrex_node.rollup.store.schema import BlockId, QueueItem, SealedBlock
 
@@ -126,9 +127,21 @@ def end_batch(txn: Txn, number: int) -> SealedBlock:
     row = txn.get(schema.SEALED, key(number))
     if row is None:
         raise Inconsistent(f"block {number} is not in the rollup's data")
-    ended = dataclasses.replace(row, ends_batch=True)
-    put(txn, ended)
-    return ended
+    last = ended(row)
+    put(txn, last)
+    return last
+
+
+def ended(row: SealedBlock) -> SealedBlock:
+    """The same block as the last of its batch."""
+    return dataclasses.replace(row, ends_batch=True)
+
+
+def open_batch(txn: Txn) -> int:
+    """The number of the batch that the next block belongs to, whether those before it are made already or not."""
+    newest = stored.newest(txn)
+    made, last_block = (0, 0) if newest is None else (newest.number, newest.last_block)
+    return made + sum(1 for _ in ends_after(txn, last_block)) + 1
 
 
 def ends_after(txn: Txn, number: int) -> Iterator[SealedBlock]:

@@ -69,7 +69,10 @@ class Draining:
 
 
 class Sequencer:
-    """`listeners` hear of the last block of each batch that ends, `pressure` gives why nothing shall be sealed now."""
+    """
+    `listeners` hear of the last block of each batch that ends, `pressure` gives why nothing shall be sealed now, and while
+    `stopped` has a reason nothing is.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,8 @@ class Sequencer:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.listeners: list[Callable[[SealedBlock], None]] = []
+        self.stopped: str | None = None
+        self.is_empty = False  # blocks without users' transactions
         self.pressure: Callable[[], str | None] = lambda: None
         self.ended: Counter[str] = Counter()
         self.sealed = 0
@@ -129,7 +134,7 @@ class Sequencer:
     async def step(self) -> SealedBlock | None:
         """End the batch if it is time, then seal a block. None: somebody asked to wait."""
         async with self._turn:
-            if self._again:
+            if self._again and self.stopped is None:
                 await self._seal_again()
             reason = policy.end_reason(self.open, self._settings.limits, self._now_ms())
             if reason is not None:
@@ -160,13 +165,23 @@ class Sequencer:
         log.info("drained", extra={"block": self._chain.head.number})
 
     def _must_wait(self) -> bool:
-        """Under pressure; said when it begins and when it ends."""
-        before, self.waits_for = self.waits_for, self.pressure()
+        """Stopped or under pressure; said when it begins and when it ends."""
+        before, self.waits_for = self.waits_for, self.stopped or self.pressure()
         if before is None and self.waits_for is not None:
             log.warning("nothing is sealed", extra={"reason": self.waits_for})
         elif before is not None and self.waits_for is None:
             log.info("sealing goes on")
         return self.waits_for is not None
+
+    @property
+    def owes_blocks(self) -> bool:
+        """L1 made blocks void that are not sealed again yet."""
+        return bool(self._again)
+
+    async def quiet(self) -> None:
+        """When the block in hand is sealed."""
+        async with self._turn:
+            pass
 
     async def end_batch(self, reason: str = "asked") -> None:
         """End the open batch now, if it has a block."""
@@ -311,7 +326,7 @@ class Sequencer:
             queued = list(itertools.islice(sealed.queued_from(txn, self.queue_index), ITEMS_OFFERED))
         plan = policy.plan_block(batch, queued, self._settings.limits)
         prices = batch.prices or self._prices()
-        return Coming(head.hash, self._timestamp(head), prices, plan, self._builder.offer())
+        return Coming(head.hash, self._timestamp(head), prices, plan, [] if self.is_empty else self._builder.offer())
 
     def _timestamp(self, head: _native.Head) -> int:
         return max(int(self._now()), head.timestamp)

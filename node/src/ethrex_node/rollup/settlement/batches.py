@@ -12,7 +12,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -86,6 +86,19 @@ class Batches:
         with self._store.read() as txn:
             row = txn.get(schema.PAYLOADS, key(number))
         return None if row is None else row.data
+
+    async def made_again(self, batch: Batch) -> Batch:
+        """
+        With what L1 takes beside its statement: a batch that another sequencer has committed has nothing of it here, until L1
+        takes that commit back.
+        """
+        before = self.get(batch.number - 1)
+        statement = self._genesis if before is None else before.statement
+        made = await self._assembled(batch.first_block, batch.last_block, statement, batch.program_version)
+        whole = replace(batch, blob_hashes=tuple(one for _, _, one, _, _, _ in made.blobs))
+        await self._store.write(lambda txn: _publish(txn, whole, made))
+        log.warning("a batch that another sequencer had committed is made again", extra={"batch": batch.number})
+        return whole
 
     async def step(self) -> list[Batch]:
         """Make the batches whose blocks are all there. Raises `_native.ProgramRefused`: the chain itself is at odds."""
@@ -166,13 +179,7 @@ class Batches:
         """What was sent to L1, out of the chain's logs, with the leaves that the program found in the same order."""
         if not leaves:
             return []
-        given = {
-            "address": "0x" + MESSENGER.hex(),
-            "topics": ["0x" + L1_MESSAGE.hex()],
-            "fromBlock": hex(batch.first_block),
-            "toBlock": hex(batch.last_block),
-        }
-        logs = self._ask("eth_getLogs", given)
+        logs = _logs(self._ask, batch.first_block, batch.last_block)
         return [
             _message(batch.number, index, found, leaf) for index, found, leaf in zip(itertools.count(), logs, leaves)
         ]
@@ -181,6 +188,29 @@ class Batches:
         answer = self._reader.answer(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
         assert answer is not None, method
         return orjson.loads(answer[1])["result"]
+
+
+def messages_of(ask: Callable[..., Any], batch: int, first: int, last: int) -> list[Message]:
+    """What a batch of these blocks has sent to L1, out of the chain's logs alone."""
+    return [
+        _message(batch, index, found, _leaf(found["topics"])) for index, found in enumerate(_logs(ask, first, last))
+    ]
+
+
+def _logs(ask: Callable[..., Any], first: int, last: int) -> list[dict[str, Any]]:
+    given = {
+        "address": "0x" + MESSENGER.hex(),
+        "topics": ["0x" + L1_MESSAGE.hex()],
+        "fromBlock": hex(first),
+        "toBlock": hex(last),
+    }
+    found: list[dict[str, Any]] = ask("eth_getLogs", given)
+    return found
+
+
+def _leaf(topics: Sequence[str]) -> bytes:
+    """keccak(keccak(abi.encode(sender, data, messageId))): three words, which the event has as its topics."""
+    return _native.keccak256(_native.keccak256(b"".join(bytes.fromhex(topic[2:]) for topic in topics[1:])))
 
 
 def _message(batch: int, index: int, found: dict[str, Any], leaf: bytes) -> Message:
@@ -198,6 +228,11 @@ def _message(batch: int, index: int, found: dict[str, Any], leaf: bytes) -> Mess
 
 def _put(txn: Txn, batch: Batch, made: _native.AssembledBatch, messages: Sequence[Message]) -> None:
     stored.seal(txn, batch, messages)
+    _publish(txn, batch, made)
+
+
+def _publish(txn: Txn, batch: Batch, made: _native.AssembledBatch) -> None:
+    txn.put(schema.BATCHES, key(batch.number), batch)
     if made.kept is not None:
         txn.put(schema.PAYLOADS, key(batch.number), schema.Bytes(made.kept))
     for index, (blob, commitment, versioned_hash, z, y, proof) in enumerate(made.blobs):

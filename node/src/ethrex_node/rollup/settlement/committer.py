@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +21,10 @@ from ethrex_node.rollup.committee.errors import CommitteeError
 from ethrex_node.rollup.l1 import answers, errors, signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.outbox import Call, Outbox
+from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import contracts, trial
 from ethrex_node.rollup.settlement.batches import Batches
+from ethrex_node.rollup.settlement.settler import status_at
 from ethrex_node.rollup.store import Store, Txn, schema
 from ethrex_node.rollup.store.environment import key
 from ethrex_node.rollup.store.schema import Batch, Opening, OutboxEntry, OutboxStatus
@@ -55,6 +57,10 @@ def is_time(batch: Batch, market: answers.Market, settings: Settings, now_ms: in
     return is_due or market.blob_base_fee <= settings.cheap_blob_fee_wei
 
 
+class Overtaken(Exception):
+    """L1 has a batch that is not this sequencer's: another one commits for the chain."""
+
+
 def purpose_of(number: int) -> str:
     return f"commit/{number}"
 
@@ -76,8 +82,9 @@ def call_of(
 
 class Committer:
     """
-    `committed` is the last batch whose commit is in a block of L1, `final` the last where that block is final. `waits_for`
-    says why a batch whose time has come is not committed; `keepers` are a validium's.
+    `committed` is the last batch whose commit is in a block of L1, whoever sent it, `final` the last where that block is final.
+    `waits_for` says why a batch whose time has come is not committed; `keepers` are a validium's. Batches up to `base` were
+    there before this sequencer.
     """
 
     def __init__(
@@ -90,12 +97,15 @@ class Committer:
         settings: Settings,
         keepers: Committee | None = None,
         now: Callable[[], float] = time.time,
+        base: int = 0,
     ) -> None:
+        self.listeners: list[Callable[[Overtaken], Awaitable[None]]] = []
+        self.is_stopped = False
         self.waits_for: str | None = None
         self.refusals: Counter[str] = Counter()
-        self.recorded = 0
-        self.committed = 0
-        self.final = 0
+        self.recorded = base
+        self.committed = base
+        self.final = base
         self._store = store
         self._batches = batches
         self._outbox = outbox
@@ -112,6 +122,10 @@ class Committer:
             try:
                 await self.step()
                 self.waits_for = None
+            except Overtaken as error:
+                self.waits_for = str(error)
+                for listener in self.listeners:
+                    await listener(error)
             except (errors.L1Error, signers.SignerError, CommitteeError) as error:
                 self.refusals[type(error).__name__] += 1
                 if str(error) != self.waits_for:
@@ -130,9 +144,11 @@ class Committer:
         """
         Record commits of batches whose time has come; gives their entries.
 
-        Raises `L1Error`, `SignerError`; `TooFew` where a validium's committee does not keep one.
+        Raises `L1Error`, `SignerError`; `Overtaken`; `TooFew` where a validium's committee does not keep one.
         """
         await self._follow()
+        if self.is_stopped:
+            return []
         newest = self._batches.newest()
         recorded = []
         market = await self._client.market()
@@ -144,6 +160,9 @@ class Committer:
             if not is_time(batch, market, self._settings, int(self._now() * 1000)):
                 break
             openings = self._batches.openings(batch.number)
+            if not openings and self._batches.payload(batch.number) is None:
+                batch = await self._batches.made_again(batch)
+                openings = self._batches.openings(batch.number)
             call = call_of(batch, openings, self._addresses, await self._certificate(batch.number))
             if self.recorded == self.committed and not await self._would_pass(batch, call):
                 break
@@ -173,23 +192,63 @@ class Committer:
         return self._hold.is_over(self._now())
 
     async def _follow(self) -> None:
-        """What became of the commits that were recorded. One that L1 refused for good is recorded again."""
-        while (entry := self._outbox.find(purpose_of(self.recorded + 1))) is not None:
-            self.recorded += 1
-        self.committed = self.final
-        for number in range(self.final + 1, self.recorded + 1):
+        """
+        What became of the commits that were recorded, and what others have sent. One that L1 refused for good is recorded
+        again. Raises `Overtaken`.
+        """
+        newest = self._batches.newest()
+        head = await self._client.head()
+        on_l1 = (await status_at(self._client, self._addresses, head.number)).last_committed
+        made = 0 if newest is None else newest.number
+        self.committed = self.recorded = self.final
+        for number in range(self.final + 1, made + 1):
             entry = self._outbox.find(purpose_of(number))
-            if entry is None or entry.mined is None:
+            is_ours = entry is not None and entry.mined is not None and entry.mined.succeeded
+            if not is_ours and number <= on_l1:
+                await self._same_on_l1(number, head.number)
+            elif not is_ours and not self._is_recorded(entry, number):
                 break
-            if not entry.mined.succeeded:
-                log.critical("L1 refused a batch", extra={"batch": number, "transaction": entry.mined.transaction_hash})
-                if entry.status is OutboxStatus.FINAL:
-                    self.recorded = number - 1
-                break
-            self.committed = number
-            if entry.status is OutboxStatus.FINAL and number == self.final + 1:
+            self.recorded = number
+            if self.committed == number - 1 and (is_ours or number <= on_l1):
+                self.committed = number
+            if self.final == number - 1 and self.committed == number and await self._is_final(entry, number):
                 self.final = number
                 await self._let_go(number)
+        if on_l1 > made and not self._has_ended(on_l1):
+            raise Overtaken(f"L1 has batch {on_l1}, which this sequencer has not made")
+
+    def _has_ended(self, number: int) -> bool:
+        """Its blocks are here, and it is being made: L1 may have it from the sequencer before."""
+        with self._store.read() as txn:
+            return sealed.open_batch(txn) > number
+
+    def _is_recorded(self, entry: OutboxEntry | None, number: int) -> bool:
+        """Whether nothing has to be done for it now."""
+        if entry is None:
+            return False
+        if entry.mined is not None and not entry.mined.succeeded:
+            log.critical("L1 refused a batch", extra={"batch": number, "transaction": entry.mined.transaction_hash})
+            return entry.status is not OutboxStatus.FINAL
+        return True
+
+    async def _same_on_l1(self, number: int, at: int) -> None:
+        """What somebody else has committed is this batch, to the bit. Raises `Overtaken`."""
+        data = contracts.RECORD.call(self._addresses.chain_id, number)
+        (record,) = contracts.RECORD.result(await self._client.call(self._addresses.proposer, data, at))
+        batch = self._batches.get(number)
+        assert batch is not None, "batches have no gaps"
+        if record[0] != batch.batch_hash:
+            raise Overtaken(
+                f"L1 has batch {number} as 0x{record[0].hex()}, this sequencer has made 0x{batch.batch_hash.hex()}"
+            )
+
+    async def _is_final(self, entry: OutboxEntry | None, number: int) -> bool:
+        if entry is not None and entry.mined is not None and entry.mined.succeeded:
+            return entry.status is OutboxStatus.FINAL
+        final = await self._client.final((await self._client.head()).number)
+        if final < self._addresses.deployed_at_block:
+            return False
+        return (await status_at(self._client, self._addresses, final)).last_committed >= number
 
     async def _let_go(self, number: int) -> None:
         """Its blobs are on L1 for good, its payload is kept by others."""

@@ -99,6 +99,7 @@ class Settler:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.refusals: Counter[str] = Counter()
+        self.is_stopped = False  # nothing is sent any more: another sequencer has it verified
         self.verified = 0
         self.final = 0
         self._alone = 0  # up to this batch each goes by itself
@@ -127,7 +128,7 @@ class Settler:
         status = await self._status(head.number)
         self.verified = status.last_verified
         await self._let_go(head.number)
-        if any(_is_in_the_way(entry) for entry in self._outbox.open_entries()):
+        if self.is_stopped or any(_is_in_the_way(entry) for entry in self._outbox.open_entries()):
             return None
         most = 1 if self.verified < self._alone else self._settings.most_batches
         found = ready(self.verified, status.last_committed, self._coordinator.proofs, self._settings, most)

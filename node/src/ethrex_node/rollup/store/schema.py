@@ -364,6 +364,7 @@ class Confirmed:
     batch_hash: bytes
     statement: bytes
     l1_block: int
+    blob_hashes: tuple[bytes, ...] = ()
 
 
 CONFIRMED: Final = Table("confirmed", Confirmed)  # batch
@@ -382,15 +383,45 @@ class SignedHead:
     signature: bytes
 
 
+class TermState(enum.StrEnum):
+    """What each means stands in `rollup.epochs.term`."""
+
+    FENCING = "fencing"
+    SEALING = "sealing"
+    DRAINING = "draining"
+    ENDED = "ended"
+    FENCED = "fenced"
+
+
 @dataclass(frozen=True, slots=True)
-class Term:
-    """In which epoch this data folder's sequencer seals."""
+class Ended:
+    """A sequencer's word that its epoch ended with this batch and block; `signature` is empty in its own data."""
 
     epoch: int
+    batch: int
+    block: int
+    hash: bytes
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """
+    In which epoch this data folder's sequencer seals, and how far that is. Batches up to `base` were taken over from others and
+    are in final blocks of L1.
+    """
+
+    epoch: int
+    state: TermState = TermState.SEALING
+    until_batch: int | None = None
+    ended: Ended | None = None
+    reason: str = ""
+    base: int = 0
 
 
 FEED: Final = Table("feed", SignedHead)  # number: what a follower was given, to pass it on
 NEWEST_HEAD: Final = Table("newest_head", SignedHead)  # one row: of the highest epoch that was seen
+LAST_END: Final = Table("last_end", Ended)  # one row: of the highest epoch that was said to have ended
 TERM: Final = Table("term", Term)  # one row
 
 TABLES: Final[tuple[Table[Any], ...]] = (
@@ -401,5 +432,5 @@ TABLES: Final[tuple[Table[Any], ...]] = (
     *(JOBS, JOBS_OPEN, INPUTS, PROOFS, PROVERS),
     *(SPONSORED, SPONSOR_USED, SPONSOR_REPLACED),
     CONFIRMED,
-    *(FEED, NEWEST_HEAD, TERM),
+    *(FEED, NEWEST_HEAD, LAST_END, TERM),
 )
