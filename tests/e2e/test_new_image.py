@@ -20,6 +20,7 @@ from e2e.whole_cluster import Cluster
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.settlement import contracts
 
+pytestmark = pytest.mark.long
 SENDER = accounts.derive()[0]
 SENDER_ADDRESS = "0x" + SENDER.address.hex()
 FRIEND = "0x" + "77" * 20

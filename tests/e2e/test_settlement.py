@@ -16,6 +16,7 @@ from e2e.rollups import EXAMPLE, Rollup
 from e2e.whole_cluster import Cluster
 from ethrex_operator.topology import dev_accounts
 
+pytestmark = pytest.mark.long
 MADE, ADOPTED = "ethrexsettlement/made", "ethrexsettlement/adopted"
 ENTRIES = ("proposer", "bridge", "registry", "attestedVerifier")
 
