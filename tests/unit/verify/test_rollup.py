@@ -14,7 +14,7 @@ from unit.rollup.rollups import CHAIN_ID, COUNTER, GWEI, MESSENGER, USER, Rollup
 from unit.rollup.rollups import KEY as USER_KEY
 from unit.rollup.test_batches import lies
 
-from ethrex_node import _native
+from ethrex_node import _native, verify
 from ethrex_node.verify import rollup as twin
 from ethrex_node.verify.rollup import p256, rules
 from ethrex_prover import errors
@@ -197,6 +197,21 @@ def test_p256_is_that_of_the_core() -> None:
     for data in inputs:
         output, _ = _native.run_precompile("Osaka", (0x100).to_bytes(20, "big"), data)
         assert p256.verify(data) == bool(output), data.hex()
+
+
+# Blocks of a data folder
+
+
+def test_stored_blocks_of_a_rollup_are_verified_one_by_one(rollup: Rollup) -> None:
+    rollup.seal(rollup.send(COUNTER), items=(rollup.item(b"\x07" * 20, 1), rollup.item(COUNTER, sender=USER)))
+    rollup.seal(rollup.send(MESSENGER, data=b"\1" * 32), rollup.send(COUNTER), items=(rollup.item(COUNTER),))
+    source = verify.Source(rollup.chain.reader())
+    config = source.config()
+
+    assert [verify.verify(source, number, config) for number in (1, 2)] == [[], []]
+    other = config | {"rollup": config["rollup"] | {"operatorFeePerGas": 2}}
+    (difference,) = verify.verify(source, 1, other)
+    assert "state root" in str(difference)
 
 
 # The prover

@@ -40,10 +40,16 @@ class Difference:
 def verify(source: material.Source, number: int, config: Mapping[str, Any]) -> list[Difference]:
     """Execute a block again. Nothing: both agree. Raises Unverifiable, Unavailable."""
     try:
-        from ethrex_node.verify import engine
+        from ethrex_node.verify import engine, rollup
     except ImportError as error:
         raise Unavailable(str(error)) from error
     given = source.material(number)
+    if config.get("rollup"):
+        try:
+            rollup.check_block(config, given)
+        except rollup.Differs as error:
+            return [Difference(number, "the block", "valid", f"not: {error}")]
+        return []
     try:
         outcome = engine.execute(given, config)
     except engine.Refused as error:

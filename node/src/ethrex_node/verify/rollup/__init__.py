@@ -5,6 +5,6 @@ The rollup's rules a second time, over py-evm: written from docs/protocol.md, wi
 transactions, with ``fees``' metering and ``p256``'s precompile; ``items`` are those of L1's queue.
 """
 
-from .batch import Differs, check
+from .batch import Differs, check, check_block
 
-__all__ = ["Differs", "check"]
+__all__ = ["Differs", "check", "check_block"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import rlp  # type: ignore[import-untyped]
@@ -20,6 +20,7 @@ from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 from trie.exceptions import MissingTrieNode
 
+from ethrex_node.verify import material
 from ethrex_node.verify.rollup import machine
 from ethrex_node.verify.rollup.rules import NEVER, Extra, Refused, Rules, check_header, extra_of, number, word
 
@@ -31,6 +32,9 @@ WORDS: Final = {
     "firstBlock": 7, "lastBlock": 8, "lastBlockHash": 9, "lastTimestamp": 10, "queueIndex": 11, "queueHash": 12,
     "messagesRoot": 13, "configHash": 17, "l1BaseFee": 18, "l1BlobBaseFee": 19,
 }  # fmt: skip
+
+
+FAILURES: Final = (Refused, ValidationError, VMError, EVMMissingData, MissingTrieNode, KeyError, rlp.RLPException)
 
 
 class Differs(ValueError):
@@ -45,12 +49,25 @@ def check(prover_input: bytes, statement: bytes) -> None:
     """
     try:
         found = _found(rlp.decode(prover_input))
-    except (Refused, ValidationError, VMError, EVMMissingData, MissingTrieNode, KeyError, rlp.RLPException) as error:
+    except FAILURES as error:
         raise Differs(f"py-evm refuses the batch: {type(error).__name__}: {error}") from error
     for name, at in WORDS.items():
         said = statement[32 * at : 32 * at + 32]
         if word(found[name]) != said:
             raise Differs(f"{name} is 0x{said.hex()}, py-evm comes to 0x{word(found[name]).hex()}")
+
+
+def check_block(config: Mapping[str, Any], given: material.Material) -> None:
+    """One block of a chain with these rules, from its witness alone. Raises `Differs`."""
+    block = rlp.decode(given.block)
+    first = next((one for one in block[1] if isinstance(one, bytes) and one[0] == machine.PRIVILEGED), None)
+    try:
+        chain = Chain(Rules.of(config), given.nodes, given.codes, given.headers, block[0][0])
+        # Where the queue stands is not in a block: its items are held against each other.
+        queue = Queue(machine.Item.decode(first).nonce if first is not None else 0, bytes(32))
+        chain.execute(block, extra_of(block[0]), queue)
+    except FAILURES as error:
+        raise Differs(f"{type(error).__name__}: {error}") from error
 
 
 def _found(fields: list[Any]) -> dict[str, int | bytes]:
@@ -59,7 +76,8 @@ def _found(fields: list[Any]) -> dict[str, int | bytes]:
     rules = Rules(numbers[0], numbers[1], recipient, base, numbers[2], operator, data, token, numbers[3])
     previous = [fields[PREVIOUS][at : at + 32] for at in range(0, len(fields[PREVIOUS]), 32)]
     blocks = [rlp.decode(block) for block in fields[BLOCKS]]
-    chain = Chain(rules, fields[WITNESS], blocks[0][0][0])
+    _, nodes, codes, _, headers = rlp.decode(fields[WITNESS])
+    chain = Chain(rules, nodes, codes, headers, blocks[0][0][0])
     start = chain.parent[3]
     queue = Queue(number(previous[11]), previous[12])
     leaves: list[bytes] = []
@@ -98,8 +116,14 @@ class Queue:
 class Chain:
     """`parent` and its hash move on with each block."""
 
-    def __init__(self, rules: Rules, witness: bytes, parent_hash: bytes) -> None:
-        _, nodes, codes, _, headers = rlp.decode(witness)
+    def __init__(
+        self,
+        rules: Rules,
+        nodes: Sequence[bytes],
+        codes: Sequence[bytes],
+        headers: Sequence[bytes],
+        parent_hash: bytes,
+    ) -> None:
         self._rules = rules
         self._db = AtomicDB()
         for item in (*nodes, *codes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,26 @@ class Rules:
     data_vault: bytes
     native_token: bytes
     osaka_time: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Rules:
+        """Out of a genesis' `config`."""
+        given = config["rollup"]
+
+        def address(name: str) -> bytes:
+            return bytes.fromhex((given.get(name) or "0x").removeprefix("0x")).rjust(20, b"\0")
+
+        return cls(
+            config["chainId"],
+            given["gasLimit"],
+            address("feeRecipient"),
+            address("baseFeeVault"),
+            given.get("operatorFeePerGas") or 0,
+            address("operatorFeeVault"),
+            address("dataFeeVault"),
+            address("nativeToken"),
+            config["osakaTime"] if config.get("osakaTime") is not None else NEVER,
+        )
 
     @property
     def config_hash(self) -> bytes:
