@@ -40,7 +40,7 @@ class Network(Model):
 
 
 class External(Model):
-    """A consensus client in a pod of its own, in the same namespace, that has the same secret. It comes to port 8551 (`engine`)."""
+    """A consensus client in a pod of its own, in the same namespace, that has the same secret. It comes to the Service `NAME-engine`, port 8551."""
 
     jwt_secret: SecretKey
 

@@ -55,3 +55,18 @@ def test_metrics_are_for_the_operator_and_who_monitors(node: Workload) -> None:
     assert sources is not None
     assert ANYBODY_WHO_MONITORS in sources
     assert len(sources) == 2
+
+
+def test_a_consensus_client_finds_the_node_before_it_is_ready_and_users_do_not(node: Workload) -> None:
+    owner = objects.Owner("EthrexL1Node", "l1", "default", "uid")
+    numbers = {(node.name, one.name): one.number for one in node.ports}
+    cluster = objects.Cluster("default", "https://issuer", dict.fromkeys(Program, "image"), numbers)
+    services = {
+        one["metadata"]["name"]: one["spec"]
+        for one in objects.children(node, owner, cluster)
+        if one["kind"] == "Service"
+    }
+
+    assert "publishNotReadyAddresses" not in services["l1"]
+    assert services["l1-engine"]["publishNotReadyAddresses"] is True
+    assert [port["port"] for port in services["l1-engine"]["ports"]] == [8551]

@@ -28,20 +28,25 @@ def service_account(workload: Workload, owner: Owner) -> Object:
 
 
 def service(workload: Workload, owner: Owner) -> list[Object]:
-    """None where nobody comes. The coordinator is there before the pod is ready: a starting one takes provers as well."""
+    """None where nobody comes. A consensus client comes before the node is ready, which is so only once it has come."""
     if not workload.ports:
         return []
-    ports = [
-        {"name": port.name, "port": port.number, "targetPort": port.name, "protocol": "TCP"} for port in workload.ports
-    ]
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata(workload.name, workload, owner),
-            "spec": {"type": "ClusterIP", "selector": selector(workload), "ports": ports},
-        }
-    ]
+    found = [_service(workload.name, workload.ports, workload, owner)]
+    before = tuple(port for port in workload.ports if port.reach is Reach.NAMESPACE)
+    if before:
+        early = _service(f"{workload.name}-{before[0].name}", before, workload, owner)
+        found.append(early | {"spec": early["spec"] | {"publishNotReadyAddresses": True}})
+    return found
+
+
+def _service(name: str, ports: tuple[Port, ...], workload: Workload, owner: Owner) -> Object:
+    told = [{"name": port.name, "port": port.number, "targetPort": port.name, "protocol": "TCP"} for port in ports]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(name, workload, owner),
+        "spec": {"type": "ClusterIP", "selector": selector(workload), "ports": told},
+    }
 
 
 def door(given: Door, owner: Owner) -> Object:
