@@ -41,8 +41,8 @@ test-e2e: setup ## every test on a real cluster of this machine; REQUIRE_E2E=1 l
 	@[ -n "$${E2E_KUBECONFIG:-}" ] || ! command -v go >/dev/null || tests/e2e/cluster/build.sh >/dev/null
 	@$(PYTHON) -m pytest --quiet -m "" tests/e2e
 
-faults: setup ## the whole count of kills, power cuts and malformed input over the real process, solvency (an hour and a half)
-	@FAULT_KILLS=110 FAULT_CUTS=150 FAULT_ROLLUP_KILLS=110 FAULT_IMPORT_KILLS=40 FAULT_FILES=4000 FAULT_QUEUE_REORGS=20 FAULT_SOLVENCY_SECONDS=600 $(PYTHON) -m pytest --quiet tests/faults
+faults: setup ## the whole count of kills, power cuts and malformed input over the real process, L1 faults, solvency (two hours)
+	@FAULT_KILLS=110 FAULT_CUTS=150 FAULT_ROLLUP_KILLS=110 FAULT_IMPORT_KILLS=40 FAULT_FILES=4000 FAULT_QUEUE_REORGS=20 FAULT_SOLVENCY_SECONDS=600 FAULT_L1_REORGS=20 FAULT_L1_STOP_SECONDS=600 $(PYTHON) -m pytest --quiet tests/faults
 	@export DECODER_CASES=1000000; $(CARGO) test --release --locked --quiet --workspace --exclude ethrex-node-native --test decoders
 
 mutations: setup ## take one check of the rollup after the other away; the lying sequencer's test must go red each time
