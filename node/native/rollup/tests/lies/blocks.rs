@@ -361,6 +361,11 @@ pub fn of_transactions(world: &World) -> Vec<Lie> {
         Sent { gas_limit: 30_000_001, ..next(9) }.sign(&user(3)),
     ));
     others.push((
+        "more gas than is left in its block".into(),
+        "BlockGasExceeded",
+        Sent { gas_limit: 30_000_000, ..next(9) }.sign(&user(3)),
+    ));
+    others.push((
         "less gas than it costs".into(),
         "IntrinsicGasTooLow",
         Sent { gas_limit: 20_999, ..next(9) }.sign(&user(3)),
