@@ -101,7 +101,7 @@ def transfer(key: bytes, nonce: int, to: str, wei: int) -> str:
     transaction = {
         "nonce": nonce,
         "to": to,
-        "gas": 21_000,
+        "gas": 200_000,
         "value": wei,
         "chainId": CHAIN_ID,
         "maxFeePerGas": 10**11,
