@@ -1,15 +1,17 @@
-//! The first commit of a data folder: block 0 with the allocation of the genesis file, or the block that is forked.
+//! The first commit of a data folder: block 0 with the allocation of the genesis file, a later block with the state after
+//! it, or the block that is forked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy_consensus::BlockBody;
+use alloy_consensus::{BlockBody, EMPTY_OMMER_ROOT_HASH};
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use rayon::prelude::*;
-use state::{Commit, Database, FlatAccount, StorageNodes, StoredBlock, log_key};
+use state::{Commit, Database, FlatAccount, Snapshot, StorageNodes, StoredBlock, log_key};
 use stf::trie::{EMPTY_ROOT_HASH, NoNodes, NodeLog, Trie};
-use stf::{Block, ChainSpec, Receipt, Transaction};
+use stf::{Block, ChainSpec, Header, Receipt, Transaction};
 
 use crate::error::ChainError;
 use crate::genesis::{Genesis, GenesisAccount};
@@ -23,6 +25,13 @@ struct FirstState {
     codes: Vec<(B256, Bytes)>,
     account_nodes: NodeLog,
     storage_nodes: HashMap<B256, NodeLog>,
+}
+
+/// A block above the genesis that a chain begins with: nothing is known of it but its header and the state after it.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub header: Header,
+    pub alloc: BTreeMap<Address, GenesisAccount>,
 }
 
 /// The block that a chain forks, with what execution gave there.
@@ -63,31 +72,93 @@ pub fn fork(database: &Database, genesis: &Genesis, spec: &ChainSpec, first: &Fi
 /// The hash of block 0 and the root of its state.
 pub fn genesis_hash(genesis: &Genesis) -> Result<(B256, B256), ChainError> {
     let spec = genesis.spec()?;
-    let root = first_state(genesis)?.root;
+    let root = first_state(&genesis.alloc)?.root;
     Ok((genesis.header(&spec, root).hash_slow(), root))
 }
 
-/// Write block 0 into an empty database; in any other, check that it is the same one.
+/// Write block 0 into an empty database; in any other, check that its chain has it.
 pub fn ensure(database: &Database, genesis: &Genesis, spec: &ChainSpec) -> Result<(), ChainError> {
-    let first = first_state(genesis)?;
+    let first = first_state(&genesis.alloc)?;
     let header = genesis.header(spec, first.root);
     let given = header.hash_slow();
-    if let Some(stored) = database.snapshot()?.canonical_hash(0)? {
-        return if stored == given { Ok(()) } else { Err(ChainError::OtherGenesis { stored, given }) };
+    if has_genesis(&database.snapshot()?, given)? {
+        return Ok(());
     }
     let withdrawals = genesis.has_withdrawals(spec).then(Withdrawals::default);
     let body: BlockBody<Transaction> = BlockBody { withdrawals, ..Default::default() };
-    let stored = StoredBlock {
-        number: header.number,
-        hash: given,
-        header: alloy_rlp::encode(&header).into(),
+    let block = StoredBlock {
         body: alloy_rlp::encode(&body).into(),
         receipts: crate::receipts::encode(&[]),
-        total_difficulty: header.difficulty,
+        ..bare(&header, header.difficulty)
+    };
+    write(database, genesis, first, block, Commit::default())
+}
+
+/// Write `start` into an empty database as the first block of this genesis' chain; in any other, check that its chain has
+/// both.
+pub fn begin(database: &Database, genesis: &Genesis, spec: &ChainSpec, start: &Start) -> Result<(), ChainError> {
+    let given = genesis.header(spec, first_state(&genesis.alloc)?.root).hash_slow();
+    let (number, hash) = (start.header.number, start.header.hash_slow());
+    let snapshot = database.snapshot()?;
+    if has_genesis(&snapshot, given)? {
+        let stored = snapshot.canonical_hash(number)?;
+        return if stored == Some(hash) { Ok(()) } else { Err(ChainError::OtherStart { number, stored, given: hash }) };
+    }
+    drop(snapshot);
+    let first = first_state(&start.alloc)?;
+    if first.root != start.header.state_root {
+        let (got, expected) = (first.root, start.header.state_root);
+        return Err(ChainError::WrongState { number, got, expected });
+    }
+    let difficulty = spec.terminal_total_difficulty.unwrap_or_default();
+    let commit = Commit { leaps: true, genesis: Some(given), ..Default::default() };
+    write(database, genesis, first, bare(&start.header, difficulty), commit)
+}
+
+/// Whether anything is held. Refuses what is of another genesis.
+fn has_genesis(snapshot: &Snapshot, given: B256) -> Result<bool, ChainError> {
+    if snapshot.head()?.is_none() {
+        return Ok(false);
+    }
+    let stored = snapshot.genesis()?.unwrap_or_default();
+    if stored == given { Ok(true) } else { Err(ChainError::OtherGenesis { stored, given }) }
+}
+
+/// What is kept of a block of which only the header is known; its body is not, unless there is nothing in it.
+pub fn bare(header: &Header, total_difficulty: U256) -> StoredBlock {
+    let is_empty = header.transactions_root == EMPTY_ROOT_HASH
+        && header.ommers_hash == EMPTY_OMMER_ROOT_HASH
+        && header.withdrawals_root.is_none_or(|root| root == EMPTY_ROOT_HASH);
+    let (mut body, mut receipts) = (Bytes::new(), Bytes::new());
+    if is_empty {
+        let withdrawals = header.withdrawals_root.map(|_| Withdrawals::default());
+        body = alloy_rlp::encode(&BlockBody::<Transaction> { withdrawals, ..Default::default() }).into();
+        receipts = crate::receipts::encode(&[]);
+    }
+    StoredBlock {
+        number: header.number,
+        hash: header.hash_slow(),
+        header: alloy_rlp::encode(header).into(),
+        body,
+        receipts,
+        total_difficulty,
+        ..Default::default()
+    }
+}
+
+/// The first commit: a block with the whole state after it.
+fn write(
+    database: &Database,
+    genesis: &Genesis,
+    first: FirstState,
+    block: StoredBlock,
+    commit: Commit,
+) -> Result<(), ChainError> {
+    let stored = StoredBlock {
         accounts: first.accounts.into_iter().map(|(hash, account)| (hash, None, Some(account))).collect(),
         storage: first.storage.into_iter().map(|(account, slot, value)| (account, slot, U256::ZERO, value)).collect(),
         codes: first.codes,
-        ..Default::default()
+        ..block
     };
     let storage_nodes = first
         .storage_nodes
@@ -98,13 +169,13 @@ pub fn ensure(database: &Database, genesis: &Genesis, spec: &ChainSpec) -> Resul
         account_nodes: first.account_nodes.into_sorted(),
         storage_nodes: storage_nodes.collect(),
         spec_json: Some(genesis.config.to_string().into_bytes().into()),
-        ..Default::default()
+        ..commit
     };
     Ok(database.commit(&commit)?)
 }
 
-fn first_state(genesis: &Genesis) -> Result<FirstState, ChainError> {
-    let alloc: Vec<_> = genesis.alloc.iter().collect();
+fn first_state(alloc: &BTreeMap<Address, GenesisAccount>) -> Result<FirstState, ChainError> {
+    let alloc: Vec<_> = alloc.iter().collect();
     let mut accounts = alloc
         .par_iter()
         .map(|(address, account)| first_account(address, account))

@@ -24,6 +24,18 @@ pub enum ChainError {
     /// The data folder belongs to another chain.
     #[error("this data folder holds the chain with genesis {stored}, the genesis given has {given}")]
     OtherGenesis { stored: B256, given: B256 },
+    /// The data folder's chain is not one that begins with this block, or goes through it.
+    #[error(
+        "this data folder's chain has {} as block {number}, it shall begin with {given}: take an empty folder",
+        .stored.map_or_else(|| "nothing".to_owned(), |hash| hash.to_string())
+    )]
+    OtherStart { number: u64, stored: Option<B256>, given: B256 },
+    /// The state that a chain shall begin with is not the one that its block names.
+    #[error("the state to begin with has root {got}, block {number} has {expected}")]
+    WrongState { number: u64, got: B256, expected: B256 },
+    /// The outcome of blocks that are not here does not go on from the head.
+    #[error("block {number} cannot follow the head, block {head}: {what}")]
+    NoLeap { number: u64, head: u64, what: &'static str },
     /// What is asked lies deeper than the history that is kept.
     #[error("block {0} is older than the history that is kept")]
     TooOld(u64),

@@ -15,6 +15,7 @@ pub mod genesis;
 mod import;
 pub mod intake;
 mod layer;
+mod leap;
 mod nodes;
 mod past;
 pub mod patch;

@@ -8,7 +8,7 @@ use crate::layer::MergedNodes;
 use alloy_consensus::BlockBody;
 use alloy_primitives::{Address, B256, U256};
 use alloy_rlp::Decodable;
-use state::{BlockRef, Commit, StateError, StoredBlock, log_key};
+use state::{BlockRef, Commit, FlatAccount, StateError, StoredBlock, log_key};
 use stf::block::Ancestor;
 use stf::{Block, BlockError, ChainSpec, ExecuteError, Executed, Header, Transaction};
 
@@ -112,13 +112,7 @@ fn stored_block(
     total_difficulty: U256,
     view: &View,
 ) -> Result<StoredBlock, ChainError> {
-    let mut accounts = Vec::with_capacity(tries.after.len());
-    for (address, after) in &tries.after {
-        let (key, before) = view.account(address)?;
-        if before != *after {
-            accounts.push((key, before, *after));
-        }
-    }
+    let accounts = changed_accounts(tries, view)?;
     let receipts = receipts::encode(&executed.receipts);
     Ok(StoredBlock {
         number: block.header.number,
@@ -136,6 +130,21 @@ fn stored_block(
         codes: executed.changes.codes.iter().map(|(hash, code)| (*hash, code.clone())).collect(),
     })
 }
+
+/// Those that are another after than before, as the database takes them.
+pub fn changed_accounts(tries: &LayerTries, view: &View) -> Result<Vec<Changed>, ChainError> {
+    let mut accounts = Vec::with_capacity(tries.after.len());
+    for (address, after) in &tries.after {
+        let (key, before) = view.account(address)?;
+        if before != *after {
+            accounts.push((key, before, *after));
+        }
+    }
+    Ok(accounts)
+}
+
+/// keccak(address), the account before, the account after.
+type Changed = (B256, Option<FlatAccount>, Option<FlatAccount>);
 
 /// The block of a header and the body that the database holds.
 pub fn block(header: Header, mut body: &[u8]) -> Result<Block, ChainError> {

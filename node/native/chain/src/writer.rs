@@ -16,7 +16,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use state::{BadBlock, BlockRef, Database, Origin, Snapshot, StateError};
 use stf::{Block, BlockError, ChainSpec, Header, ommers};
 
-use crate::born::FirstBlock;
+use crate::born::{FirstBlock, Start};
 use crate::codes::CodeCache;
 use crate::error::ChainError;
 use crate::genesis::Genesis;
@@ -88,6 +88,14 @@ impl Chain {
     pub fn open(database: Database, genesis: &Genesis) -> Result<Self, ChainError> {
         let spec = genesis.spec()?;
         born::ensure(&database, genesis, &spec)?;
+        Self::over(database, spec)
+    }
+
+    /// Open the chain in `database`; in an empty one it begins with `start`, else it has to go through it. `genesis` has
+    /// the rules.
+    pub fn begin(database: Database, genesis: &Genesis, start: &Start) -> Result<Self, ChainError> {
+        let spec = genesis.spec()?;
+        born::begin(&database, genesis, &spec, start)?;
         Self::over(database, spec)
     }
 
@@ -408,8 +416,10 @@ impl Chain {
     }
 }
 
+/// Without those that were leapt over.
 fn canonical_above(snapshot: &Snapshot, base: u64, head: u64) -> Result<Vec<B256>, ChainError> {
-    (base + 1..=head).map(|number| Ok(snapshot.canonical_hash(number)?.unwrap_or_default())).collect()
+    let held = (base + 1..=head).filter_map(|number| snapshot.canonical_hash(number).transpose());
+    Ok(held.collect::<Result<_, _>>()?)
 }
 
 /// What was taken back in memory must be the state that the block's own header names. After writes past the blocks

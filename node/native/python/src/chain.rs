@@ -19,6 +19,7 @@ use crate::origin::Sender;
 use crate::patch::Patch;
 use crate::pending::{Overlay, Pending};
 use crate::reader::Reader;
+use crate::rebuild::{Named, Step, beginning};
 use crate::rollup;
 use crate::transaction::Transaction;
 use query::origin::{Remote, read_block};
@@ -74,6 +75,16 @@ pub struct HeadChange {
     pub applied: Vec<Py<BlockWork>>,
     /// All of them are one commit.
     pub commit_seconds: f64,
+}
+
+impl HeadChange {
+    fn of(py: Python<'_>, change: &chain::HeadChange) -> PyResult<Self> {
+        Ok(Self {
+            reverted: hashes(py, &change.reverted),
+            applied: change.applied.iter().map(|work| Py::new(py, BlockWork::of(py, work))).collect::<PyResult<_>>()?,
+            commit_seconds: change.commit.as_secs_f64(),
+        })
+    }
 }
 
 /// A block that became canonical, and how long its stages took.
@@ -145,8 +156,10 @@ pub struct Built {
 impl Chain {
     /// Open the folder, or begin a chain in it. `genesis` is a genesis file that `config.genesis` has checked.
     #[new]
-    /// `remember_slots`: a dev chain, which can dump its state.
-    #[pyo3(signature = (path, genesis, *, durable = true, map_size = None, remember_slots = false))]
+    /// `remember_slots`: a dev chain, which can dump its state. `start`: the block that the chain begins with instead, or
+    /// goes through: RLP of its header, and a genesis document whose `alloc` is the state after it.
+    #[pyo3(signature = (path, genesis, *, durable = true, map_size = None, remember_slots = false, start = None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         path: PathBuf,
@@ -154,13 +167,18 @@ impl Chain {
         durable: bool,
         map_size: Option<usize>,
         remember_slots: bool,
+        start: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
         let inner = py.detach(|| -> Result<_, PyErr> {
             let mut options = state::Options { durable, ..Default::default() };
             options.map_size = map_size.unwrap_or(options.map_size);
             let database = state::Database::open(&path, &options).map_err(storage)?;
             let genesis = Genesis::from_json(genesis).map_err(to_python)?;
-            let mut chain = chain::Chain::open(database, &genesis).map_err(to_python)?;
+            let mut chain = match start {
+                None => chain::Chain::open(database, &genesis),
+                Some((header, state)) => chain::Chain::begin(database, &genesis, &beginning(&header, &state)?),
+            }
+            .map_err(to_python)?;
             if remember_slots {
                 chain.remember_slots(&genesis).map_err(to_python)?;
             }
@@ -219,11 +237,24 @@ impl Chain {
     fn set_head(&self, py: Python<'_>, head: &[u8], safe: &[u8], finalized: &[u8]) -> PyResult<HeadChange> {
         let (head, safe, finalized) = (hash(head, "head")?, hash(safe, "safe")?, hash(finalized, "finalized")?);
         let change = py.detach(|| self.settled()?.set_head(head, safe, finalized).map_err(to_python))?;
-        Ok(HeadChange {
-            reverted: hashes(py, &change.reverted),
-            applied: change.applied.iter().map(|work| Py::new(py, BlockWork::of(py, work))).collect::<PyResult<_>>()?,
-            commit_seconds: change.commit.as_secs_f64(),
-        })
+        HeadChange::of(py, &change)
+    }
+
+    /// Go on from the end of the batch `previous` to that of `statement` (encodings), by what it published: blobs with their
+    /// versioned hashes, or of a validium pointer and payload. Of its blocks nothing is known then but the last header and
+    /// the state. Raises ProgramRefused where it is not what L1 was told, or does not follow the head; ValueError.
+    #[pyo3(signature = (previous, statement, *, blobs = None, kept = None))]
+    fn take_batch(
+        &self,
+        py: Python<'_>,
+        previous: &[u8],
+        statement: &[u8],
+        blobs: Option<Named>,
+        kept: Option<(Vec<u8>, Vec<u8>)>,
+    ) -> PyResult<HeadChange> {
+        let step = Step::read(previous, statement, blobs, kept)?;
+        let change = py.detach(|| step.take(&mut *self.settled()?))?;
+        HeadChange::of(py, &change)
     }
 
     /// Append blocks (concatenated RLP) to the head. The last blocks of a chunk are committed behind the next call;

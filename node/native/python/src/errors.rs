@@ -33,10 +33,14 @@ pub fn to_python(error: ChainError) -> PyErr {
         ChainError::Undecodable(reason) => invalid(reason.kind(), reason.to_string(), B256::ZERO),
         ChainError::UnknownParent { parent, .. } => UnknownParent::new_err((message, bytes(&parent))),
         ChainError::UnknownBlock(hash) => UnknownBlock::new_err((message, bytes(&hash))),
-        ChainError::Genesis(_) | ChainError::OtherGenesis { .. } => GenesisError::new_err(message),
+        ChainError::Genesis(_)
+        | ChainError::OtherGenesis { .. }
+        | ChainError::OtherStart { .. }
+        | ChainError::WrongState { .. } => GenesisError::new_err(message),
         ChainError::TooOld(_)
         | ChainError::UnknownSlot(_)
         | ChainError::Unbuildable(_)
+        | ChainError::NoLeap { .. }
         | ChainError::Interpreter(_) => NativeError::new_err(message),
         ChainError::Storage(error) => storage(error),
         ChainError::Trie(_) => StorageError::new_err(("Corrupt", message)),

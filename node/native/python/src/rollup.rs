@@ -25,6 +25,11 @@ pub fn refused(error: ProgramError) -> PyErr {
     ProgramRefused::new_err(error.to_string())
 }
 
+/// The same for whatever else says why.
+pub fn said(error: impl std::fmt::Display) -> PyErr {
+    ProgramRefused::new_err(error.to_string())
+}
+
 /// A batch that is ready to be committed and proven.
 #[pyclass(frozen, get_all, module = "ethrex_node._native")]
 pub struct AssembledBatch {

@@ -66,7 +66,51 @@ impl Context {
         if self.is_before_fork(number) {
             return Err(RpcError::ask_origin());
         }
-        Ok(self.snapshot.canonical_hash(number)?.map(|hash| Found::Stored { number, hash }))
+        match self.snapshot.canonical_hash(number)? {
+            Some(hash) => Ok(Some(Found::Stored { number, hash })),
+            None if number <= self.head()?.number => Err(self.not_held(number)),
+            None => Ok(None),
+        }
+    }
+
+    /// Why a block below the head, or what was in it, cannot be told: it was pruned, is from before the first block, or
+    /// was leapt over.
+    pub fn not_held(&self, number: u64) -> RpcError {
+        let from = self.snapshot.earliest_body().map_or_else(|error| error.to_string(), |block| block.to_string());
+        let what =
+            format!("pruned history unavailable: block {number} is not held here, whole blocks are from {from} on");
+        RpcError::new(error::HISTORY_PRUNED, what)
+    }
+
+    /// Whether no block up to the head is held whole: then a transaction that is not known here may be in one.
+    fn knows_no_block(&self) -> Result<bool, RpcError> {
+        Ok(self.snapshot.earliest_body()? > self.head()?.number)
+    }
+
+    /// What to say of a transaction that is not found. A chain that has only what L1 says of it does not know.
+    pub fn check_knows_transactions(&self) -> Result<(), RpcError> {
+        match self.knows_no_block()? {
+            true => {
+                Err(RpcError::new(error::HISTORY_PRUNED, "pruned history unavailable: no transaction is held here"))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Logs can be looked for from this block on.
+    pub fn check_has_logs(&self, first: u64) -> Result<(), RpcError> {
+        match self.snapshot.earliest_receipts()? {
+            from if first < from => {
+                let what = format!("pruned history unavailable: logs are held from block {from} on, not from {first}");
+                Err(RpcError::new(error::HISTORY_PRUNED, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The first block that is here whole, for those who look back from the head.
+    pub fn first_whole_block(&self) -> Result<u64, RpcError> {
+        Ok(self.first_block().max(self.snapshot.earliest_body()?))
     }
 
     /// The first block that is here: the genesis, or the one that the chain forks.
@@ -97,7 +141,11 @@ impl Context {
 
     /// What to say of a hash that is not this chain's.
     pub fn unknown<T>(&self) -> Result<Option<T>, RpcError> {
-        if self.origin.is_some() { Err(RpcError::ask_origin()) } else { Ok(None) }
+        if self.origin.is_some() {
+            return Err(RpcError::ask_origin());
+        }
+        self.check_knows_transactions()?;
+        Ok(None)
     }
 
     /// The newest block.
@@ -121,19 +169,29 @@ impl Context {
     }
 
     pub fn body_rlp(&self, number: u64, hash: &B256) -> Result<Cow<'_, [u8]>, RpcError> {
-        Ok(self.snapshot.body_rlp(number, hash)?.ok_or_else(|| missing("body", number, hash))?.into())
+        Ok(self.snapshot.body_rlp(number, hash)?.ok_or_else(|| self.lacks("body", number, hash))?.into())
     }
 
     pub fn receipts_rlp(&self, number: u64, hash: &B256) -> Result<Cow<'_, [u8]>, RpcError> {
-        Ok(self.snapshot.receipts_rlp(number, hash)?.ok_or_else(|| missing("receipts", number, hash))?.into())
+        Ok(self.snapshot.receipts_rlp(number, hash)?.ok_or_else(|| self.lacks("receipts", number, hash))?.into())
     }
 
     pub fn senders(&self, number: u64, hash: &B256) -> Result<Vec<Address>, RpcError> {
-        self.snapshot.senders(number, hash)?.ok_or_else(|| missing("senders", number, hash))
+        self.snapshot.senders(number, hash)?.ok_or_else(|| self.lacks("senders", number, hash))
     }
 
     pub fn transaction_hashes(&self, number: u64, hash: &B256) -> Result<Vec<B256>, RpcError> {
-        self.snapshot.transaction_hashes(number, hash)?.ok_or_else(|| missing("transaction hashes", number, hash))
+        self.snapshot.transaction_hashes(number, hash)?.ok_or_else(|| self.lacks("transaction hashes", number, hash))
+    }
+
+    /// A block's contents that are not there: not kept, or lost.
+    fn lacks(&self, what: &str, number: u64, hash: &B256) -> RpcError {
+        let kept_from =
+            if what == "receipts" { self.snapshot.earliest_receipts() } else { self.snapshot.earliest_body() };
+        match kept_from {
+            Ok(first) if number < first => self.not_held(number),
+            _ => missing(what, number, hash),
+        }
     }
 
     /// A found block's body, whatever it is.

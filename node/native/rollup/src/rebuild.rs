@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use alloy_primitives::{B256, keccak256};
+use stf::Header;
 use stf::memory::MemoryState;
 use stf::trie::TrieError;
 
@@ -43,68 +44,93 @@ pub enum RebuildError {
 pub struct Rebuilt {
     pub batch: Batch,
     pub state: MemoryState,
+    /// Of the batch's last block, once one was taken.
+    pub header: Option<Header>,
 }
 
 impl Rebuilt {
     /// Go on by one batch; `blobs` with their versioned hashes, in order. Gives the leaves of the messages to L1. After
     /// an error this is no more to be used.
     pub fn take(&mut self, batch: Batch, blobs: &[(B256, &[u8])]) -> Result<Vec<B256>, RebuildError> {
-        let number = batch.number;
-        self.check_follows(&batch)?;
-        let mut payload = Vec::new();
-        let mut openings = Vec::with_capacity(blobs.len());
-        for (at, (versioned_hash, bytes)) in blobs.iter().enumerate() {
-            let chunk = blob::unpack(bytes).ok_or(RebuildError::Blob(number, at))?;
-            openings.push(blob::open(*versioned_hash, &chunk));
-            payload.extend_from_slice(&chunk);
-        }
-        if blob::data_hash(&openings) != batch.data_hash {
-            return Err(RebuildError::Openings(number));
-        }
-        let read = payload::unpad(&payload).and_then(payload::read);
-        self.go_on(batch, read.map_err(|error| RebuildError::Payload(number, error))?)
+        let diff = published(&self.batch, &batch, blobs)?;
+        self.go_on(batch, diff)
     }
 
     /// [`Self::take`] for a validium: the payload that was kept, and the pointer that L1 was told.
     pub fn take_kept(&mut self, batch: Batch, pointer: B256, payload: &[u8]) -> Result<Vec<B256>, RebuildError> {
-        let number = batch.number;
-        self.check_follows(&batch)?;
-        if blob::kept_hash(pointer, payload) != batch.data_hash {
-            return Err(RebuildError::Kept(number));
-        }
-        let read = payload::read(payload).map_err(|error| RebuildError::Payload(number, error))?;
-        self.go_on(batch, read)
+        let diff = kept(&self.batch, &batch, pointer, payload)?;
+        self.go_on(batch, diff)
     }
 
-    fn go_on(&mut self, batch: Batch, read: Payload<'_>) -> Result<Vec<B256>, RebuildError> {
+    fn go_on(&mut self, batch: Batch, diff: Diff) -> Result<Vec<B256>, RebuildError> {
         let number = batch.number;
-        let diff = Diff::decode(&read.body).map_err(|error| RebuildError::Diff(number, error))?;
         let changes = apply(&diff, &mut self.state).map_err(|error| RebuildError::Apply(number, error))?;
         let state_root = self.state.apply(&changes).map_err(|error| RebuildError::Trie(number, error))?;
-        let same = [
-            ("state root", state_root == batch.new_state_root && diff.header.state_root == state_root),
-            ("block hash", keccak256(alloy_rlp::encode(&diff.header)) == batch.last_block_hash),
-            ("root of messages", messages::root(&diff.messages) == batch.messages_root),
-        ];
-        if let Some((what, _)) = same.iter().find(|(_, kept)| !kept) {
-            return Err(RebuildError::Outcome(number, what));
-        }
+        check_outcome(&batch, &diff, state_root)?;
         self.batch = batch;
+        self.header = Some(diff.header);
         Ok(diff.messages)
     }
+}
 
-    fn check_follows(&self, batch: &Batch) -> Result<(), RebuildError> {
-        let follows = [
-            ("number", batch.number == self.batch.number + 1),
-            ("chain id", batch.chain_id == self.batch.chain_id),
-            ("batch hash", batch.previous_batch_hash == self.batch.hash()),
-            ("state root", batch.previous_state_root == self.batch.new_state_root),
-            ("block number", batch.first_block == self.batch.last_block + 1),
-        ];
-        match follows.iter().find(|(_, kept)| !kept) {
-            Some((what, _)) => Err(RebuildError::Previous(batch.number, what)),
-            None => Ok(()),
-        }
+/// The diff of the batch that follows `before`, out of its blobs with their versioned hashes, in order. What it leads to is
+/// not checked yet ([`check_outcome`]).
+pub fn published(before: &Batch, batch: &Batch, blobs: &[(B256, &[u8])]) -> Result<Diff, RebuildError> {
+    let number = batch.number;
+    check_follows(before, batch)?;
+    let mut payload = Vec::new();
+    let mut openings = Vec::with_capacity(blobs.len());
+    for (at, (versioned_hash, bytes)) in blobs.iter().enumerate() {
+        let chunk = blob::unpack(bytes).ok_or(RebuildError::Blob(number, at))?;
+        openings.push(blob::open(*versioned_hash, &chunk));
+        payload.extend_from_slice(&chunk);
+    }
+    if blob::data_hash(&openings) != batch.data_hash {
+        return Err(RebuildError::Openings(number));
+    }
+    decode(number, payload::unpad(&payload).and_then(payload::read))
+}
+
+/// [`published`] for a validium: the payload that was kept, and the pointer that L1 was told.
+pub fn kept(before: &Batch, batch: &Batch, pointer: B256, payload: &[u8]) -> Result<Diff, RebuildError> {
+    check_follows(before, batch)?;
+    if blob::kept_hash(pointer, payload) != batch.data_hash {
+        return Err(RebuildError::Kept(batch.number));
+    }
+    decode(batch.number, payload::read(payload))
+}
+
+fn decode(number: u64, read: Result<Payload<'_>, PayloadError>) -> Result<Diff, RebuildError> {
+    let read = read.map_err(|error| RebuildError::Payload(number, error))?;
+    Diff::decode(&read.body).map_err(|error| RebuildError::Diff(number, error))
+}
+
+/// What comes of a diff, with the root of the state after it, is what L1 was told.
+pub fn check_outcome(batch: &Batch, diff: &Diff, state_root: B256) -> Result<(), RebuildError> {
+    let same = [
+        ("state root", state_root == batch.new_state_root && diff.header.state_root == state_root),
+        ("block hash", keccak256(alloy_rlp::encode(&diff.header)) == batch.last_block_hash),
+        ("number of the last block", diff.header.number == batch.last_block),
+        ("time of the last block", diff.header.timestamp == batch.last_timestamp),
+        ("root of messages", messages::root(&diff.messages) == batch.messages_root),
+    ];
+    match same.iter().find(|(_, kept)| !kept) {
+        Some((what, _)) => Err(RebuildError::Outcome(batch.number, what)),
+        None => Ok(()),
+    }
+}
+
+fn check_follows(before: &Batch, batch: &Batch) -> Result<(), RebuildError> {
+    let follows = [
+        ("number", batch.number == before.number + 1),
+        ("chain id", batch.chain_id == before.chain_id),
+        ("batch hash", batch.previous_batch_hash == before.hash()),
+        ("state root", batch.previous_state_root == before.new_state_root),
+        ("block number", batch.first_block == before.last_block + 1),
+    ];
+    match follows.iter().find(|(_, kept)| !kept) {
+        Some((what, _)) => Err(RebuildError::Previous(batch.number, what)),
+        None => Ok(()),
     }
 }
 
@@ -114,7 +140,6 @@ mod tests {
     use alloc::vec;
     use alloy_primitives::{Address, U256};
     use alloy_rlp::Encodable;
-    use stf::Header;
 
     use crate::diff::AccountDiff;
     use crate::payload::Encoding;
@@ -125,7 +150,7 @@ mod tests {
     fn start() -> Rebuilt {
         let mut state = MemoryState::default();
         let root = state.root();
-        Rebuilt { batch: Batch { chain_id: 7, new_state_root: root, ..Default::default() }, state }
+        Rebuilt { batch: Batch { chain_id: 7, new_state_root: root, ..Default::default() }, state, header: None }
     }
 
     /// A batch that gives one account a balance, its payload, and its blobs.
@@ -214,6 +239,8 @@ mod tests {
         assert!(told(Batch { new_state_root: other, ..batch }, &blobs).contains("state root that comes out"));
         assert!(told(Batch { last_block_hash: other, ..batch }, &blobs).contains("block hash that comes out"));
         assert!(told(Batch { messages_root: other, ..batch }, &blobs).contains("messages"));
+        assert!(told(Batch { last_block: 2, ..batch }, &blobs).contains("number of the last block"));
+        assert!(told(Batch { last_timestamp: 2, ..batch }, &blobs).contains("time of the last block"));
         let mut changed = blobs.clone();
         changed[0].1[9] ^= 1;
         assert!(told(batch, &changed).contains("open"));

@@ -15,9 +15,11 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, blocks: &[Arc<StoredBl
     for block in blocks {
         let key = keys::block(block.number, &block.hash);
         append(txn, tables.header, &key, &block.header)?;
-        append(txn, tables.body, &key, &block.body)?;
-        append(txn, tables.receipts, &key, &block.receipts)?;
-        append(txn, tables.senders, &key, &senders_and_hashes(block))?;
+        if !block.body.is_empty() {
+            append(txn, tables.body, &key, &block.body)?;
+            append(txn, tables.receipts, &key, &block.receipts)?;
+            append(txn, tables.senders, &key, &senders_and_hashes(block))?;
+        }
         append(txn, tables.total_difficulty, &key, &block.total_difficulty.to_be_bytes::<32>())?;
         append(txn, tables.canonical, &block.number.to_be_bytes(), block.hash.as_slice())?;
         tables.number.put(txn, block.hash.as_slice(), &block.number.to_be_bytes())?;

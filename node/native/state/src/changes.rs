@@ -34,13 +34,19 @@ struct SlotChange {
 /// Values by storage key.
 type Slots = BTreeMap<[u8; 64], U256>;
 
-pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, blocks: &[Arc<StoredBlock>]) -> Result<(), StateError> {
+/// The first block that the database ever has (`first_ever`) has no history: nothing is known from before it.
+pub(crate) fn write(
+    txn: &mut RwTxn<'_>,
+    tables: &Tables,
+    blocks: &[Arc<StoredBlock>],
+    first_ever: Option<u64>,
+) -> Result<(), StateError> {
     let accounts = account_changes(blocks);
     let slots = slot_changes(txn, tables, blocks)?;
-    write_accounts(txn, tables, &accounts)?;
-    write_slots(txn, tables, &slots)?;
+    write_accounts(txn, tables, &accounts, first_ever)?;
+    write_slots(txn, tables, &slots, first_ever)?;
     write_codes(txn, tables, blocks)?;
-    write_changed_keys(txn, tables, blocks, &accounts, &slots)
+    write_changed_keys(txn, tables, blocks, &accounts, &slots, first_ever)
 }
 
 /// Change the state of the head block. Values before it that history has already stay.
@@ -58,10 +64,11 @@ pub(crate) fn amend(txn: &mut RwTxn<'_>, tables: &Tables, head: u64, amendment: 
         keys.extend(slots.iter().map(|slot| keys::slot(account, slot)));
     }
     keys.iter().for_each(|key| record.add_slot(key));
-    write_accounts(txn, tables, &accounts)?;
-    write_slots(txn, tables, &slots)?;
+    let none = (head == 0).then_some(0);
+    write_accounts(txn, tables, &accounts, none)?;
+    write_slots(txn, tables, &slots, none)?;
     write_codes(txn, tables, &blocks)?;
-    put_changed_keys(txn, tables, head, record)
+    if head == 0 { Ok(()) } else { put_changed_keys(txn, tables, head, &record.finish()) }
 }
 
 fn account_changes(blocks: &[Arc<StoredBlock>]) -> Vec<AccountChange<'_>> {
@@ -128,28 +135,38 @@ fn wiped(block: &StoredBlock, accounts: &BTreeSet<&B256>, before: Slots) -> Vec<
         .collect()
 }
 
-fn write_accounts(txn: &mut RwTxn<'_>, tables: &Tables, changes: &[AccountChange<'_>]) -> Result<(), StateError> {
+fn write_accounts(
+    txn: &mut RwTxn<'_>,
+    tables: &Tables,
+    changes: &[AccountChange<'_>],
+    first_ever: Option<u64>,
+) -> Result<(), StateError> {
     for group in changes.chunk_by(|a, b| a.key == b.key) {
         let (first, last) = (&group[0], &group[group.len() - 1]);
         if first.before != last.after {
             put_account(txn, tables, last.key, last.after)?;
         }
     }
-    for change in changes.iter().filter(|change| change.block > 0) {
+    for change in changes.iter().filter(|change| Some(change.block) != first_ever) {
         let key = keys::account_history(change.key, change.block);
         tables.account_history.get_or_put(txn, &key, &encode_account(change.before))?;
     }
     Ok(())
 }
 
-fn write_slots(txn: &mut RwTxn<'_>, tables: &Tables, changes: &[SlotChange]) -> Result<(), StateError> {
+fn write_slots(
+    txn: &mut RwTxn<'_>,
+    tables: &Tables,
+    changes: &[SlotChange],
+    first_ever: Option<u64>,
+) -> Result<(), StateError> {
     for group in changes.chunk_by(|a, b| a.key == b.key) {
         let (first, last) = (&group[0], &group[group.len() - 1]);
         if first.before != last.after {
             put_slot(txn, tables, &last.key, &last.after)?;
         }
     }
-    for change in changes.iter().filter(|change| change.block > 0) {
+    for change in changes.iter().filter(|change| Some(change.block) != first_ever) {
         let (value, start) = slot_value(&change.before);
         let key = keys::storage_history(&change.key, change.block);
         tables.storage_history.get_or_put(txn, &key, &value[start..])?;
@@ -197,6 +214,7 @@ fn write_changed_keys(
     blocks: &[Arc<StoredBlock>],
     accounts: &[AccountChange<'_>],
     slots: &[SlotChange],
+    first_ever: Option<u64>,
 ) -> Result<(), StateError> {
     let Some(first) = blocks.first().map(|block| block.number) else { return Ok(()) };
     let mut records: Vec<ChangedKeysRecord> = blocks.iter().map(|_| ChangedKeysRecord::default()).collect();
@@ -206,17 +224,12 @@ fn write_changed_keys(
     for change in slots {
         records[(change.block - first) as usize].add_slot(&change.key);
     }
-    (first..).zip(records).try_for_each(|(number, record)| put_changed_keys(txn, tables, number, record))
+    let kept = (first..).zip(records).filter(|(number, _)| Some(*number) != first_ever);
+    kept.into_iter().try_for_each(|(number, record)| put_changed_keys(txn, tables, number, &record.finish()))
 }
 
-/// The genesis has no history.
-fn put_changed_keys(
-    txn: &mut RwTxn<'_>,
-    tables: &Tables,
-    number: u64,
-    record: ChangedKeysRecord,
-) -> Result<(), StateError> {
-    if number == 0 { Ok(()) } else { append(txn, tables.changes, &number.to_be_bytes(), &record.finish()) }
+fn put_changed_keys(txn: &mut RwTxn<'_>, tables: &Tables, number: u64, record: &[u8]) -> Result<(), StateError> {
+    append(txn, tables.changes, &number.to_be_bytes(), record)
 }
 
 #[derive(Default)]

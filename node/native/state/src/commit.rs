@@ -24,9 +24,14 @@ pub struct Commit {
     /// come with the commit.
     pub unwind_to: Option<u64>,
     /// Canonical blocks on top of the head (or of `unwind_to`), ascending and without gaps. The last becomes the head.
-    /// The first block of a fresh database is the genesis, or the block that the chain forks: the database knows nothing
-    /// from before it, its state least of all.
+    /// The first block of a fresh database is the genesis, or the block that the chain forks or begins with: the database
+    /// knows nothing from before it, its state least of all.
     pub blocks: Vec<Arc<StoredBlock>>,
+    /// The only block stands for all since the head, which nobody has here: it may have any number above, and of itself
+    /// perhaps only the header is known.
+    pub leaps: bool,
+    /// The chain's block 0, where the first block is another one.
+    pub genesis: Option<B256>,
     /// Changes that no block made, on top of the head: for development chains. They count as the head block's: history
     /// has them before the next block, and unwinding the head takes them back.
     pub amendment: Option<Amendment>,
@@ -38,7 +43,7 @@ pub struct Commit {
     pub safe: Option<BlockRef>,
     /// Where the finalized block moves to; `None` leaves it.
     pub finalized: Option<BlockRef>,
-    /// The genesis document; comes with the genesis block.
+    /// The genesis document; comes with the first block.
     pub spec_json: Option<Bytes>,
     /// Slots by their numbers, to be found by their hashes: for development chains.
     pub preimages: Vec<B256>,
@@ -71,7 +76,7 @@ pub struct StoredBlock {
     pub hash: B256,
     /// RLP.
     pub header: Bytes,
-    /// RLP: transactions, ommers and, from Shanghai, withdrawals.
+    /// RLP: transactions, ommers and, from Shanghai, withdrawals. No bytes where only the header is known.
     pub body: Bytes,
     /// One a transaction.
     pub senders: Vec<Address>,
@@ -106,11 +111,16 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
         unwind::unwind(txn, tables, to)?;
     }
     let head = meta::pointer(txn, tables, Pointer::Head)?;
-    check_order(head, &commit.blocks)?;
+    check_order(head, commit)?;
     if let (None, Some(first)) = (head, commit.blocks.first()) {
         begin_at(txn, tables, first.number)?;
     }
-    changes::write(txn, tables, &commit.blocks)?;
+    if let (true, Some(last)) = (commit.leaps, commit.blocks.last()) {
+        meta::set_kept_from(txn, tables, KeptFrom::Receipts, last.number + 1)?;
+        meta::set_kept_from(txn, tables, KeptFrom::Bodies, last.number + 1)?;
+    }
+    let first_ever = if head.is_none() { commit.blocks.first().map(|block| block.number) } else { None };
+    changes::write(txn, tables, &commit.blocks, first_ever)?;
     chain_data::write(txn, tables, &commit.blocks)?;
     logs::write(txn, tables, &commit.blocks)?;
     nodes::write(txn, tables, commit)?;
@@ -125,6 +135,9 @@ pub(crate) fn write(txn: &mut RwTxn<'_>, tables: &Tables, commit: &Commit) -> Re
     }
     if commit.marked {
         meta::set_marked(txn, tables)?;
+    }
+    if let Some(genesis) = &commit.genesis {
+        meta::set_genesis(txn, tables, genesis)?;
     }
     for (pointer, to) in [(Pointer::Safe, commit.safe), (Pointer::Finalized, commit.finalized)] {
         if to.is_some() {
@@ -144,9 +157,14 @@ fn begin_at(txn: &mut RwTxn<'_>, tables: &Tables, first: u64) -> Result<(), Stat
     meta::set_kept_from(txn, tables, KeptFrom::Bodies, first)
 }
 
-fn check_order(head: Option<BlockRef>, blocks: &[Arc<StoredBlock>]) -> Result<(), StateError> {
+fn check_order(head: Option<BlockRef>, commit: &Commit) -> Result<(), StateError> {
+    let blocks = &commit.blocks;
     let Some(first) = blocks.first() else { return Ok(()) };
-    let next = head.map_or(first.number, |head| head.number + 1);
+    let follows = head.map_or(first.number, |head| head.number + 1);
+    if commit.leaps && blocks.len() > 1 {
+        return Err(StateError::Order("a leap is one block".into()));
+    }
+    let next = if commit.leaps { first.number.max(follows) } else { follows };
     for (expected, block) in (next..).zip(blocks) {
         if block.number != expected {
             return Err(StateError::Order(format!("block {} where {expected} follows", block.number)));

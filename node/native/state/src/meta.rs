@@ -1,5 +1,6 @@
 //! Single values: the schema, the genesis, where the chain stands, from where data is kept.
 
+use alloy_primitives::B256;
 use heed::{Database, RoTxn, RwTxn, types::Bytes};
 
 use crate::{BlockRef, StateError, tables::Tables};
@@ -13,6 +14,7 @@ const MARK: &[u8; 8] = b"ethrexdb";
 const SCHEMA_KEY: &[u8] = b"schema";
 const SPEC: &[u8] = b"spec";
 const MARKED: &[u8] = b"marked";
+const GENESIS: &[u8] = b"genesis";
 
 /// A pointer to a block.
 #[derive(Clone, Copy)]
@@ -114,6 +116,15 @@ pub(crate) fn spec_json<'txn>(txn: &'txn RoTxn<'_>, tables: &Tables) -> Result<O
 
 pub(crate) fn set_spec_json(txn: &mut RwTxn<'_>, tables: &Tables, json: &[u8]) -> Result<(), StateError> {
     Ok(tables.meta.put(txn, SPEC, json)?)
+}
+
+/// The hash of block 0 of a chain that does not hold it.
+pub(crate) fn genesis<'txn>(txn: &'txn RoTxn<'_>, tables: &Tables) -> Result<Option<&'txn [u8]>, StateError> {
+    Ok(tables.meta.get(txn, GENESIS)?)
+}
+
+pub(crate) fn set_genesis(txn: &mut RwTxn<'_>, tables: &Tables, hash: &B256) -> Result<(), StateError> {
+    Ok(tables.meta.put(txn, GENESIS, hash.as_slice())?)
 }
 
 pub(crate) fn is_marked(txn: &RoTxn<'_>, tables: &Tables) -> Result<bool, StateError> {

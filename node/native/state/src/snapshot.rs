@@ -77,6 +77,14 @@ impl Snapshot {
         meta::spec_json(self.txn(), self.tables())
     }
 
+    /// The hash of the chain's block 0, whether it is held or not; `None` before anything is, and of a fork.
+    pub fn genesis(&self) -> Result<Option<B256>, StateError> {
+        match self.canonical_hash(0)? {
+            Some(held) => Ok(Some(held)),
+            None => meta::genesis(self.txn(), self.tables())?.map(hash).transpose(),
+        }
+    }
+
     /// Whether what is stored no longer follows from the blocks: see [`crate::Commit::marked`].
     pub fn is_marked(&self) -> Result<bool, StateError> {
         meta::is_marked(self.txn(), self.tables())

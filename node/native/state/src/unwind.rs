@@ -10,7 +10,7 @@ use crate::{
     changes::{put_account, put_slot},
     flat, keys,
     logs::{self, log_key},
-    meta::{self, Pointer},
+    meta::{self, KeptFrom, Pointer},
     tables::Tables,
 };
 
@@ -22,6 +22,10 @@ pub(crate) fn unwind(txn: &mut RwTxn<'_>, tables: &Tables, to: u64) -> Result<()
     for number in to + 1..=head.number {
         forget_history(txn, tables, number)?;
         forget_block(txn, tables, number)?;
+    }
+    for kind in [KeptFrom::Receipts, KeptFrom::Bodies] {
+        let from = meta::kept_from(txn, tables, kind)?.min(to + 1);
+        meta::set_kept_from(txn, tables, kind, from)?;
     }
     let target = BlockRef { number: to, hash: canonical(txn, tables, to)? };
     meta::set_pointer(txn, tables, Pointer::Head, Some(target))?;
@@ -62,8 +66,11 @@ pub(crate) fn forget_history(txn: &mut RwTxn<'_>, tables: &Tables, number: u64) 
     Ok(())
 }
 
-/// Take a block out of the canonical chain and the indexes over it.
+/// Take a block out of the canonical chain and the indexes over it, where it was not leapt over.
 fn forget_block(txn: &mut RwTxn<'_>, tables: &Tables, number: u64) -> Result<(), StateError> {
+    if tables.canonical.get(txn, &number.to_be_bytes())?.is_none() {
+        return Ok(());
+    }
     let key = keys::block(number, &canonical(txn, tables, number)?);
     forget_logs(txn, tables, number, &key)?;
     forget_transactions(txn, tables, number, &key)?;

@@ -80,7 +80,8 @@ fn sample_tips(context: &Context, mut number: u64) -> Result<u128, RpcError> {
     let mut left = SAMPLED_BLOCKS;
     let mut extra = SAMPLED_BLOCKS;
     let mut tips = Vec::with_capacity(SAMPLED_BLOCKS * TIPS_PER_BLOCK);
-    while left > 0 && number > context.first_block() {
+    let first = context.first_whole_block()?;
+    while left > 0 && number > context.first_block() && number >= first {
         let mut lowest = lowest_tips(context, number)?;
         left -= 1;
         number -= 1;
@@ -186,13 +187,13 @@ impl Range {
         }
         Ok(match context.find(newest.into())? {
             Some(Found::Pending(block)) if count > 0 => {
-                Self { stored: ending_with(context, head, count - 1), pending: Some(block) }
+                Self { stored: ending_with(context, head, count - 1)?, pending: Some(block) }
             }
             // There is no pending block: it counts, and shows nothing.
             Some(Found::Stored { number, .. }) if newest == BlockTag::Pending => {
-                Self { stored: ending_with(context, number, count.saturating_sub(1)), pending: None }
+                Self { stored: ending_with(context, number, count.saturating_sub(1))?, pending: None }
             }
-            Some(Found::Stored { number, .. }) => Self { stored: ending_with(context, number, count), pending: None },
+            Some(Found::Stored { number, .. }) => Self { stored: ending_with(context, number, count)?, pending: None },
             _ => Self { stored: 0..0, pending: None },
         })
     }
@@ -207,10 +208,12 @@ impl Range {
 }
 
 /// As many blocks as there are, at most `count`. None at all begin with the first.
-fn ending_with(context: &Context, newest: u64, count: u64) -> std::ops::Range<u64> {
-    match count.min(newest + 1 - context.first_block()) {
-        0 => 0..0,
-        count => newest + 1 - count..newest + 1,
+fn ending_with(context: &Context, newest: u64, count: u64) -> Result<std::ops::Range<u64>, RpcError> {
+    let held = (newest + 1).saturating_sub(context.first_whole_block()?);
+    match count.min(held) {
+        0 if count > 0 => Err(context.not_held(newest)),
+        0 => Ok(0..0),
+        count => Ok(newest + 1 - count..newest + 1),
     }
 }
 

@@ -77,6 +77,9 @@ fn resolve_range(context: &Context, from: Option<BlockTag>, to: Option<BlockTag>
     if last > context.head()?.number {
         return Err(RpcError::invalid_params("block range extends beyond current head block"));
     }
+    if context.origin.is_none() {
+        context.check_has_logs(first)?;
+    }
     Ok((first, last))
 }
 

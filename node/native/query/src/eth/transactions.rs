@@ -51,6 +51,7 @@ pub fn get_raw_by_hash(context: &Context, params: &Params<'_>, out: &mut Vec<u8>
 
 /// A transaction of the pool and its sender. A process without a pool may have to ask the writer.
 fn pooled(context: &Context, hash: &B256) -> Result<Option<(Bytes, Address)>, RpcError> {
+    context.check_knows_transactions()?;
     match &context.pending {
         Some(pending) => Ok(pending.transaction(hash)),
         None if context.settings.elsewhere >= Elsewhere::Pool => Err(RpcError::ask_writer()),

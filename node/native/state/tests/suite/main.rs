@@ -3,6 +3,7 @@
 mod commits;
 mod folders;
 mod forks;
+mod leaps;
 mod logs;
 mod power;
 mod processes;
