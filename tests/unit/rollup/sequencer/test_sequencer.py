@@ -204,7 +204,7 @@ async def test_heads_that_are_named_while_a_block_is_sealed_take_none_back(runni
         moved, _ = await asyncio.gather(set_head(*given), running.chain.name(first.hash, first.hash))
         return moved
 
-    running.chain.set_head = named_meanwhile  # type: ignore[method-assign]
+    running.chain.set_head = named_meanwhile  # type: ignore[assignment,method-assign]
     second = await running.sequencer.step()
     del running.chain.set_head
 
