@@ -12,7 +12,10 @@ use stf::{
     rollup::{Privileged, RollupRules},
 };
 
-use crate::abi::{self, Artifact, Errors, Value};
+use crate::{
+    abi::{self, Artifact, Errors, Value},
+    told::Proof,
+};
 
 pub const CHAIN_ID: u64 = 31_337;
 pub const OWNER: Address = Address::repeat_byte(0xa0);
@@ -309,14 +312,9 @@ impl L1 {
     }
 
     /// Whether L1 takes these proofs, a kind and its bytes each, for these batches.
-    pub fn verify(
-        &mut self,
-        chain_id: u64,
-        batches: &[Vec<B256>],
-        proofs: &[Vec<(u64, Vec<u8>)>],
-    ) -> Result<(), String> {
+    pub fn verify(&mut self, chain_id: u64, batches: &[Vec<B256>], proofs: &[Vec<Proof>]) -> Result<(), String> {
         let batches = batches.iter().map(|words| struct_of(words)).collect();
-        let one = |(kind, data): &(u64, Vec<u8>)| Value::Tuple(vec![(*kind).into(), Value::Bytes(data.clone())]);
+        let one = |(kind, data): &Proof| Value::Tuple(vec![(*kind).into(), Value::Bytes(data.clone())]);
         let proofs = proofs.iter().map(|proofs| Value::Array(proofs.iter().map(one).collect())).collect();
         let arguments = [chain_id.into(), Value::Array(batches), Value::Array(proofs)];
         let data = self.artifacts.proposer.call("verifyBatches", &arguments);

@@ -16,6 +16,9 @@ use crate::{
     world::{Kind, World},
 };
 
+/// One thing changed in the header that is published.
+type ChangeOfHeader = fn(&mut Header);
+
 /// Every account and message of the diff, left out, doubled, changed; its header too.
 pub fn of_the_diff(world: &World) -> Vec<Lie> {
     let class = "entry of the diff";
@@ -59,7 +62,7 @@ pub fn of_the_diff(world: &World) -> Vec<Lie> {
     }
     with("messages in another order".into(), &|diff| diff.messages.reverse());
     with("a message more".into(), &|diff| diff.messages.push(B256::repeat_byte(7)));
-    let headers: [(&str, fn(&mut Header)); 12] = [
+    let headers: [(&str, ChangeOfHeader); 12] = [
         ("parent hash", |header| header.parent_hash.0[0] ^= 1),
         ("state root", |header| header.state_root.0[0] ^= 1),
         ("number", |header| header.number += 1),

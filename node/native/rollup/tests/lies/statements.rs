@@ -10,6 +10,9 @@ use crate::{
     world::World,
 };
 
+/// One thing that the input states is changed to a value.
+type ChangeOfInput = fn(&mut Told, u64);
+
 /// Name and width in bits of each field; 256: a hash.
 const FIELDS: [(&str, u32); 20] = [
     ("protocolVersion", 8),
@@ -208,9 +211,9 @@ pub fn of_the_input(world: &World) -> Vec<Lie> {
 
 /// True statements about other things: the program proves them, L1 has something else.
 fn stated(class: &'static str) -> Vec<Lie> {
-    let mut changes: Vec<(String, &str, fn(&mut Told, u64), u64)> = Vec::new();
+    let mut changes: Vec<(String, &str, ChangeOfInput, u64)> = Vec::new();
     for byte in [1, 0x70, 0xee, 0xff] {
-        let set: fn(&mut Told, u64) = |told, byte| told.input.rules.native_token = Address::repeat_byte(byte as u8);
+        let set: ChangeOfInput = |told, byte| told.input.rules.native_token = Address::repeat_byte(byte as u8);
         changes.push((format!("native token {byte}"), "ConfigMismatch", set, byte));
     }
     for time in [0, 1, NOW - 200, NOW, NOW + 1_000_000, u64::MAX - 1] {
@@ -230,7 +233,7 @@ fn stated(class: &'static str) -> Vec<Lie> {
         (u32::MAX, "VersionUnknown"),
     ];
     for (version, name) in versions {
-        let set: fn(&mut Told, u64) = |told, version| told.input.program_version = version as u32;
+        let set: ChangeOfInput = |told, version| told.input.program_version = version as u32;
         changes.push((format!("program version {version}"), name, set, version.into()));
     }
     let mut lies = Vec::new();

@@ -30,11 +30,14 @@ pub struct Told {
     pub settling: Settling,
 }
 
-/// Batches, and kinds and bytes of each one's proofs.
+/// A kind of proof and its bytes.
+pub type Proof = (u64, Vec<u8>);
+
+/// Batches, and each one's proofs.
 #[derive(Clone, Default)]
 pub struct Settling {
     pub batches: Option<Vec<Vec<B256>>>,
-    pub proofs: Option<Vec<Vec<(u64, Vec<u8>)>>>,
+    pub proofs: Option<Vec<Vec<Proof>>>,
 }
 
 impl Told {
