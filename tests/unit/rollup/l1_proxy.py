@@ -14,12 +14,13 @@ Change = Callable[[str, list[Any], Any], Any]  # method, params, result -> resul
 
 
 class Proxy:
-    """`change` edits results; `silent` methods are passed on and never answered; `down` answers 503."""
+    """`change` edits results; `silent` methods are passed on and never answered, `deaf` ones not passed on; `down` answers 503."""
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.change: Change | None = None
         self.silent: set[str] = set()
+        self.deaf: set[str] = set()
         self.down = False
         self.raw_answer: bytes | None = None
         self.asked: list[str] = []
@@ -29,7 +30,7 @@ class Proxy:
         call = await request.json()
         method, params = call["method"], call["params"]
         self.asked.append(method)
-        if self.down:
+        if self.down or method in self.deaf:
             return web.Response(status=503, text="gone")
         if self.raw_answer is not None:
             return web.Response(body=self.raw_answer)
