@@ -7,6 +7,7 @@ that is the consensus client's word (``engine``) or the dev producer's (``dev``)
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +72,21 @@ class Chain:
         """
         self._announce(*await self.write(lambda: self._move(self.native.head().hash, safe, finalized)))
 
+    async def take_batch(
+        self,
+        previous: bytes,
+        statement: bytes,
+        blobs: Sequence[tuple[bytes, bytes]] | None,
+        kept: tuple[bytes, bytes] | None,
+    ) -> HeadChange:
+        """
+        Move the head of a rollup from the end of one batch to that of the next, by what it published (see the core).
+
+        Raises `_native.ProgramRefused`.
+        """
+        take = functools.partial(self.native.take_batch, previous, statement, blobs=blobs, kept=kept)
+        return self._announce(await self.write(take))
+
     async def rewind(self, head: bytes) -> HeadChange:
         """Back to an earlier block for good (dev chains): what it undoes is not pooled again."""
         return self._announce(await self.write(lambda: self.native.set_head(head, head, head)), ())
@@ -96,7 +112,7 @@ class Chain:
         change = self.native.set_head(head, safe, finalized)
         return change, [one for block in change.reverted for one in self.native.pooled_transactions(block)]
 
-    def _announce(self, change: _native.HeadChange, returned: Sequence[_native.Transaction]) -> HeadChange:
+    def _announce(self, change: _native.HeadChange, returned: Sequence[_native.Transaction] = ()) -> HeadChange:
         self.head = self.native.head()
         applied = tuple(work.hash for work in change.applied)
         told = HeadChange(

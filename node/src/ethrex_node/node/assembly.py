@@ -8,6 +8,7 @@ the work in hand, and leaves a synced database.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import tempfile
 import time
@@ -64,8 +65,11 @@ class Opened:
     forked: forking.Forked | None = None
 
 
-def open_chain(wanted: settings.Settings) -> Opened:
-    """Open the data folder that the settings name, or begin a chain in it. Raises the errors of config and storage."""
+def open_chain(wanted: settings.Settings, start: tuple[bytes, bytes] | None = None) -> Opened:
+    """
+    Open the data folder that the settings name, or begin a chain in it, with `start` where given (RLP of a header, document
+    with the state). Raises the errors of config and storage.
+    """
     if wanted.fork_url is not None:
         return _open_fork(wanted)
     if wanted.dev:
@@ -83,9 +87,8 @@ def open_chain(wanted: settings.Settings) -> Opened:
         scratch = tempfile.TemporaryDirectory(prefix="ethrex-")
         folder, durable = Path(scratch.name), False
     folder.mkdir(parents=True, exist_ok=True)
-    return Opened(
-        _native.Chain(folder / "chain", first.json, durable=durable, remember_slots=wanted.dev), first, folder, scratch
-    )
+    begin = functools.partial(_native.Chain, folder / "chain", first.json, durable=durable, remember_slots=wanted.dev)
+    return Opened(begin() if start is None else begin(start=start), first, folder, scratch)
 
 
 def _open_fork(wanted: settings.Settings) -> Opened:
@@ -126,7 +129,7 @@ class _Heads:
         last = change.head.number
         base = last - len(change.applied)
         removed = [parts.BlockId(base + 1 + at, block) for at, block in enumerate(change.reverted)]
-        added = [parts.BlockId(base + 1 + at, block) for at, block in enumerate(change.applied)]
+        added = [parts.BlockId(work.number, work.hash) for work in change.work]
         return parts.HeadChange(tuple(reversed(removed)), tuple(added))
 
 

@@ -1,5 +1,6 @@
 """
-A rollup's follower, from start to stop: a node that seals nothing, the sequencer's blocks, and L1's word on them.
+A rollup's follower, from start to stop: a node that seals nothing, the sequencer's blocks and L1's word on them, or without
+a sequencer the batches that L1 has.
 
 The node serves what it has from the start on, whether sequencer or L1 answer or not. Nothing is taken before L1 has said that
 it knows this chain with this genesis.
@@ -8,6 +9,7 @@ it knows this chain with this genesis.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,16 +23,21 @@ from ..rollup.deploy import Deployment
 from ..rollup.epochs import announcing, heads
 from ..rollup.epochs.seen import Seen
 from ..rollup.epochs.sequencers import Sequencers
-from ..rollup.follower import confirmations
+from ..rollup.follower import confirmations, from_l1, l1_methods
 from ..rollup.follower import follower as following
 from ..rollup.follower import methods as answers
 from ..rollup.follower.settings import FollowerSettings
+from ..rollup.follower.verdict import mark_of
 from ..rollup.l1 import errors
 from ..rollup.l1.client import L1Client
 from ..rollup.l1.client import Settings as L1Settings
 from ..rollup.l1.endpoint import Endpoint
+from ..rollup.recovery import beginning
+from ..rollup.recovery.sources import Places
+from ..rollup.recovery.start import Start
 from ..rollup.store import Store
 from ..rollup.store.schema import TABLES
+from ..rpc import table
 from . import roles
 from .assembly import Node, Opened
 from .watch import Watch
@@ -44,19 +51,22 @@ L1_AGAIN_SECONDS: Final = 1.0
 
 
 class FollowerNode:
-    """From `start` to `stop`, made on the event loop. `watch` is running already and ends after it. Raises `StoreError`."""
+    """
+    From `start` to `stop`, made on the event loop. `watch` is running already and ends after it. `start` is what a chain was
+    begun with that does not begin with its genesis. Raises `StoreError`, `CannotBegin`.
+    """
 
     def __init__(
         self,
         wanted: settings.Settings,
         asked: FollowerSettings,
-        sequencer_url: str,
         deployed: Deployment,
         opened: Opened,
         watch: Watch,
+        start: Start | None = None,
     ) -> None:
         self.deployed = deployed
-        self.follower: follower.Follower | None = None
+        self.follower: follower.Follower | follower.FromL1 | None = None
         self._asked = asked
         self._opened = opened
         self._watch = watch
@@ -64,12 +74,24 @@ class FollowerNode:
         self._tasks: list[asyncio.Task[Any]] = []
         self._troubles: dict[str, str] = {}
         self._store = Store.open(opened.folder / FOLDER, TABLES)
+        try:
+            self._started = beginning.ensure(self._store, opened.native, start)
+        except BaseException:
+            self._store.close()
+            raise
         self._session = aiohttp.ClientSession()
-        self.feed = follower.Feed(Endpoint(sequencer_url, self._session, SEQUENCER_SECONDS))
         own = methods.Rollup(self._store, opened.native.reader(), deployed, opened.genesis.config["rollup"])
         own.heads = announcing.Relay(self._store, opened.native.canonical_hash)
-        groups = [(answers.OWN, own), (answers.FORWARDED, self.feed)]
-        self.node = Node(wanted, opened, watch, groups, forward=self.feed.send)
+        self._batches = l1_methods.Batches()
+        self.feed: follower.Feed | None = None
+        groups: list[tuple[table.Group, object]] = [(answers.OWN, own)]
+        if asked.sequencer is None:
+            groups += [(l1_methods.BATCHES, self._batches), (l1_methods.REFUSED, l1_methods.Nobody())]
+            self.node = Node(wanted, opened, watch, groups, forward=l1_methods.refuse)
+        else:
+            self.feed = follower.Feed(Endpoint(asked.sequencer, self._session, SEQUENCER_SECONDS))
+            groups.append((answers.FORWARDED, self.feed))
+            self.node = Node(wanted, opened, watch, groups, forward=self.feed.send)
 
     async def start(self) -> None:
         """Serve, and follow once L1 has answered. Raises `CannotSequence`, `L1Error`; OSError where an address is taken."""
@@ -90,18 +112,29 @@ class FollowerNode:
             client,
             self.deployed.addresses,
             confirmations.Settings(tag=self._asked.l1_tag, every_seconds=self._asked.l1_interval),
+            floor=None if self._started is None else mark_of(self._started.statement),
         )
-        wanted = following.Settings(every_seconds=self._asked.interval, most_lag_seconds=self._asked.max_lag)
-        seen = Seen(
-            self._store,
-            Sequencers(client, self.deployed.addresses),
-            heads.domain(self.deployed.l1_chain_id, self.deployed.proposer),
-            self.deployed.chain_id,
-        )
-        self.follower = follower.Follower(self.node.chain, self.feed, l1, seen, wanted)
-        self._expose(client, self.follower)
+        self._batches.l1 = l1
+        self.follower = self._follower(client, l1)
+        self._expose(client, l1, self.follower)
         for name, run in {"L1": l1.run, "blocks": self.follower.run}.items():
             self._tasks.append(asyncio.create_task(self._supervised(name, run)))
+
+    def _follower(self, client: L1Client, l1: follower.Confirmations) -> follower.Follower | follower.FromL1:
+        asked, chain = self._asked, self.node.chain
+        if self.feed is not None:
+            wanted = following.Settings(every_seconds=asked.interval, most_lag_seconds=asked.max_lag)
+            domain = heads.domain(self.deployed.l1_chain_id, self.deployed.proposer)
+            sequencers = Sequencers(client, self.deployed.addresses)
+            seen = Seen(self._store, sequencers, domain, self.deployed.chain_id)
+            return follower.Follower(chain, self.feed, l1, seen, wanted)
+        source = places_of(asked).open(
+            self._session, lambda text: log.warning("a member fails", extra={"reason": text})
+        )
+        before = self._started.statement if self._started else self.deployed.statement(self._opened.genesis)
+        read = functools.partial(from_l1.published_as, client, self.deployed.addresses)
+        settings_of = from_l1.Settings(every_seconds=asked.interval, most_lag_seconds=asked.max_lag)
+        return follower.FromL1(chain, l1, read, source, before, settings_of)
 
     async def stop(self) -> None:
         """End the following, then the node, then what they stand on."""
@@ -140,10 +173,18 @@ class FollowerNode:
             await asyncio.sleep(AGAIN_SECONDS)
             self._troubles.pop(name, None)
 
-    def _expose(self, client: L1Client, followed: follower.Follower) -> None:
+    def _expose(
+        self, client: L1Client, l1: follower.Confirmations, followed: follower.Follower | follower.FromL1
+    ) -> None:
         self._watch.metrics.add("l1", client.metrics)
         self._watch.metrics.add("follower", followed.metrics)
         add = self._watch.health.add
         add("lag", followed.lag)
-        add("sequencer", lambda: followed.alarm)
+        add("sequencer" if self.feed else "batch", lambda: followed.alarm)
+        add("beginning", lambda: l1.unfounded)
         add("parts", lambda: "; ".join(f"{name}: {why}" for name, why in self._troubles.items()) or None)
+
+
+def places_of(asked: FollowerSettings) -> Places:
+    """Where a follower without a sequencer takes from what batches published."""
+    return Places(asked.beacon, asked.archive, asked.da, asked.da_token)

@@ -66,7 +66,8 @@ class Renewing:
     async def _first_lost(self) -> int | None:
         """Raises `L1Error`."""
         roles = self._roles
-        told_final = roles.committer.final
+        base = roles.batches.base
+        told_final = roles.committer.final if roles.committer.final > base else 0  # nothing of ours
         head = await roles.client.head()
         final = await roles.client.final(head.number)
         if final < self._addresses.deployed_at_block:
@@ -76,7 +77,13 @@ class Renewing:
         at_final = await settler.status_at(roles.client, self._addresses, final)
         on_l1 = renewing.OnL1(at_head.last_committed, at_final.last_committed, head.timestamp)
         with roles.store.read() as txn:
-            return renewing.first_lost(txn, told_final, on_l1, roles.versions.known)
+            first = renewing.first_lost(txn, told_final, on_l1, roles.versions.known)
+        if first is not None and first <= base:
+            log.critical(
+                "L1 has let go of a batch whose blocks are not here", extra={"batch": first, "begins_after": base}
+            )
+            return None
+        return first
 
     def metrics(self) -> Iterator[Metric]:
         """A source for `observe.metrics.Metrics.add`."""

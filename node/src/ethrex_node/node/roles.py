@@ -34,7 +34,7 @@ from ..rollup.sequencer.draining import Drain, Stages
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, versions, watcher
 from ..rollup.store import Store
-from ..rollup.store.schema import Term
+from ..rollup.store.schema import OUTBOX, Started, Term
 from ..rpc import logs, params
 from . import admission, data_committee
 from .assembly import Node, Opened
@@ -48,6 +48,10 @@ HASH_BYTES: Final = 32
 
 class CannotSequence(Exception):
     """Chain, data folder and L1 do not fit together, or a setting is missing."""
+
+
+class NotYet(Exception):
+    """Come again: L1 is about to change."""
 
 
 class Prices:
@@ -109,10 +113,18 @@ class Ground:
     opened: Opened
     store: Store
     node: Node
+    started: Started | None  # where the data begins, if not with the genesis
+
+    @property
+    def before(self) -> bytes:
+        """The batch before the first that is here."""
+        if self.started is not None:
+            return self.started.statement
+        return self.deployed.statement(self.opened.genesis)
 
 
 async def open_roles(ground: Ground) -> Roles:
-    """Raises `CannotSequence`, and the errors of L1, signers and admission."""
+    """Raises `CannotSequence`, `NotYet`, and the errors of L1, signers and admission."""
     asked = ground.asked
     async with AsyncExitStack() as lasting:
         client = await L1Client.open(
@@ -122,6 +134,7 @@ async def open_roles(ground: Ground) -> Roles:
         session = await lasting.enter_async_context(aiohttp.ClientSession())
         commits, settles = await _signers(asked, client.chain_id, session)
         pays = await _sponsor(ground, client.chain_id, session)
+        await _check_nothing_waits(ground, client, {commits.address, settles.address})
         status = await _check_l1(ground, client)
         begun = await term.begin(ground.store)
         await _check_committer(ground, client, commits)
@@ -159,7 +172,7 @@ def _together(
         store,
         ground.opened.native.reader(),
         coordinator,
-        deployed.statement(ground.opened.genesis),
+        ground.before,
         batches.Settings(
             program_version=deployed.program_version,
             kinds=kinds_of(asked, deployed),
@@ -227,7 +240,8 @@ def _together(
 
 def _stages(store: Store, made: batches.Batches, commits: committer.Committer, settles: settler.Settler) -> Stages:
     newest = made.newest()
-    highest, last = (0, 0) if newest is None else (newest.number, newest.last_block)
+    highest = made.base if newest is None else newest.number
+    last = made.last_block_of(highest)
     with store.read() as txn:
         unmade = sealed.ended_above(txn, last)
     return Stages(highest, max(commits.committed, settles.verified), settles.verified, unmade)
@@ -259,12 +273,64 @@ async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
         known = sealed.open_batch(txn) - 1
     own = term.current(store)
     is_over = own is not None and own.state in term.OVER  # it only serves what it has: others go on
+    if ground.started is not None and not is_over:
+        await _check_start(ground.started, client, deployed, status, head, known)
     if status.last_committed > known and not is_over:
         raise CannotSequence(
             f"L1 has batches up to {status.last_committed}, the data in {store.folder} ends with {known}: "
             "it is older than the chain; nothing was sealed"
         )
     return status
+
+
+async def _check_start(
+    started: Started,
+    client: L1Client,
+    deployed: Deployment,
+    status: contracts.ChainStatus,
+    head: int,
+    known: int,
+) -> None:
+    """
+    L1 has verified the batch that the data begins with, and took no batch since that nobody can prove. Raises
+    `CannotSequence`.
+    """
+    number, expected = contracts.number_of(started.statement, "number"), contracts.hash_of(started.statement)
+    (record,) = steps.RECORD.result(
+        await client.call(deployed.proposer, steps.RECORD.call(deployed.chain_id, number), head)
+    )
+    if number > status.last_committed or record[0] != expected:
+        raise CannotSequence(
+            f"L1 does not have batch {number} 0x{expected.hex()}, with which this data begins: it took it back, or never had it"
+        )
+    if number > status.last_verified:
+        raise CannotSequence(
+            f"batch {number}, with which this data begins, is not verified on L1, and nobody can prove it: its blocks are "
+            f"lost. Begin with batch {status.last_verified} (`ethrex l2 reconstruct --verified`)"
+        )
+    if status.last_committed > known:
+        raise CannotSequence(
+            f"L1 has batches up to {status.last_committed}, verified up to {status.last_verified}, and this data ends with "
+            f"{known}. What is verified can be reconstructed; what is not nobody can prove, since its blocks are lost: the "
+            f"chain's admin or the guardian has to take it back (revertBatches({deployed.chain_id}, {status.last_verified})), "
+            "or anybody once its proof window is over (revertUnproven)"
+        )
+
+
+async def _check_nothing_waits(ground: Ground, client: L1Client, accounts: set[bytes]) -> None:
+    """
+    Before the first action of data that was begun: what the lost sequencer sent and L1 has not taken yet may still change
+    what is committed. Raises `NotYet`.
+    """
+    with ground.store.read() as txn:
+        has_acted = txn.last(OUTBOX) is not None
+    if ground.started is None or has_acted:
+        return
+    head = await client.head()
+    for account in accounts:
+        mined, sent = await client.nonce(account, head.number), await client.next_nonce(account)
+        if sent > mined:
+            raise NotYet(f"L1 has {sent - mined} transactions of 0x{account.hex()} waiting that are not from here")
 
 
 async def _signers(

@@ -36,7 +36,7 @@ def batches(
     counted: Batched,
 ) -> Iterator[Metric]:
     newest = made.newest()
-    highest = 0 if newest is None else newest.number
+    highest = made.base if newest is None else newest.number
     proven = settler.verified
     while proven < highest and set(kinds) <= coordinator.proofs(proven + 1).keys():
         proven += 1

@@ -24,6 +24,8 @@ from ..rollup import methods, progress
 from ..rollup.deploy import Deployment
 from ..rollup.epochs import term
 from ..rollup.l1 import errors
+from ..rollup.recovery import beginning
+from ..rollup.recovery.start import Start
 from ..rollup.sequencer import policy
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import watcher
@@ -35,7 +37,7 @@ from ..rollup.store.schema import TABLES, Term
 from . import rollup_figures
 from .assembly import Node, Opened
 from .renewing import Renewing
-from .roles import CannotSequence, Ground, Roles, kinds_of, open_roles
+from .roles import CannotSequence, Ground, NotYet, Roles, kinds_of, open_roles
 from .taking_back import TakingBack
 from .watch import Watch
 
@@ -53,10 +55,19 @@ HEADS_SECONDS: Final = 1.0
 
 
 class SequencerNode:
-    """From `start` to `stop`. `watch` is running already and ends after it, by its owner. Raises `StoreError`."""
+    """
+    From `start` to `stop`. `watch` is running already and ends after it, by its owner. `start` is what a chain was begun with
+    that does not begin with its genesis. Raises `StoreError`, `CannotBegin`.
+    """
 
     def __init__(
-        self, wanted: settings.Settings, asked: RollupSettings, deployed: Deployment, opened: Opened, watch: Watch
+        self,
+        wanted: settings.Settings,
+        asked: RollupSettings,
+        deployed: Deployment,
+        opened: Opened,
+        watch: Watch,
+        start: Start | None = None,
     ) -> None:
         self.deployed = deployed
         self.roles: Roles | None = None
@@ -67,6 +78,12 @@ class SequencerNode:
         self._pausing = asyncio.Lock()
         self._roles_tasks: list[asyncio.Task[Any]] = []  # those that can be stopped and begin again
         self._store = Store.open(opened.folder / FOLDER, TABLES)
+        self._waits = "L1 has not answered yet"
+        try:
+            self._started = beginning.ensure(self._store, opened.native, start)
+        except BaseException:
+            self._store.close()
+            raise
         rules = opened.genesis.config["rollup"]
         self._rollup = methods.Rollup(self._store, opened.native.reader(), deployed, rules)
         self._sponsoring = sponsoring.Sponsoring()
@@ -85,7 +102,7 @@ class SequencerNode:
 
         Raises `CannotSequence`, and the errors of L1, signers and admission; OSError where an address is taken.
         """
-        self._watch.health.add("L1", lambda: None if self.roles else "L1 has not answered yet")
+        self._watch.health.add("L1", lambda: None if self.roles else self._waits)
         await self.node.start()
         try:
             roles = await self._roles_once_l1_answers()
@@ -128,11 +145,12 @@ class SequencerNode:
 
     async def _roles_once_l1_answers(self) -> Roles:
         """An L1 that is away is waited for: it is not the sequencer's fault, and it comes back."""
-        ground = Ground(self._asked, self.deployed, self._opened, self._store, self.node)
+        ground = Ground(self._asked, self.deployed, self._opened, self._store, self.node, self._started)
         while True:
             try:
                 return await open_roles(ground)
-            except (errors.Unreachable, errors.Disagreement) as error:
+            except (errors.Unreachable, errors.Disagreement, NotYet) as error:
+                self._waits = str(error)
                 log.warning("sealing waits for L1", extra={"reason": str(error)})
                 await asyncio.sleep(L1_AGAIN_SECONDS)
 
@@ -233,10 +251,7 @@ class SequencerNode:
         """safe: in a batch that is on L1. finalized: verified, in a block of L1 that is final."""
         told = (0, 0)
         while True:
-            safe, final = (
-                0 if (batch := roles.batches.get(number)) is None else batch.last_block
-                for number in (roles.committer.committed, roles.settler.final)
-            )
+            safe, final = map(roles.batches.last_block_of, (roles.committer.committed, roles.settler.final))
             if (safe, final) != told and safe:
                 await self._name_heads(safe, final)
                 told = (safe, final)
@@ -304,7 +319,7 @@ class SequencerNode:
 
 def _next_batch(roles: Roles) -> int:
     newest = roles.batches.newest()
-    return 1 if newest is None else newest.number + 1
+    return 1 + (roles.batches.base if newest is None else newest.number)
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> None:

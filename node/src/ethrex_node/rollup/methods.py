@@ -25,7 +25,7 @@ from ethrex_node.rollup.outbox import record
 from ethrex_node.rollup.progress import BatchProgress
 from ethrex_node.rollup.settlement import batches, contracts
 from ethrex_node.rollup.settlement.versions import Versions
-from ethrex_node.rollup.store import Store, schema
+from ethrex_node.rollup.store import Store, schema, started
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.schema import Message, OutboxEntry, SignedHead
 from ethrex_node.rpc import errors, table
@@ -44,6 +44,12 @@ class L1Unavailable(errors.RpcError):
     """L1 has to be asked for this and does not answer."""
 
     default_code = -39001
+
+
+class NotHeld(errors.RpcError):
+    """From before the batch that this node's data begins with."""
+
+    default_code = -39004
 
 
 @dataclass
@@ -65,6 +71,18 @@ class Rollup:
         with self.store.read() as txn:
             return record.by_purpose(txn, purpose)
 
+    def base(self, field: str = "number") -> int:
+        """Of the batch that the data begins with its number, or another field; 0: it begins with the genesis."""
+        with self.store.read() as txn:
+            begun = started.found(txn)
+        return 0 if begun is None else contracts.number_of(begun.statement, field)
+
+    def check_held(self, batch: int) -> None:
+        """Raises `NotHeld`."""
+        base = self.base()
+        if base and batch <= base:
+            raise NotHeld(f"batch {batch} is not held: this node's data begins with the end of batch {base}")
+
     def ask(self, method: str, *params: Any) -> Any:
         answer = self.reader.answer(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
         assert answer is not None, method
@@ -75,7 +93,7 @@ class Rollup:
 
     def block(self, block: Any) -> dict[str, Any]:
         """Raises `RpcError` for one that is not there."""
-        found: dict[str, Any] | None = self.ask("eth_getBlockByNumber", block, False)
+        found: dict[str, Any] | None = self.ask("eth_getHeaderByNumber", block)
         if found is None:
             raise errors.RpcError(f"no block {block}")
         return found
@@ -86,21 +104,24 @@ def batch_number(rollup: Rollup) -> str:
     """The newest batch that is made."""
     with rollup.store.read() as txn:
         newest = stored.newest(txn)
-    return hex(0 if newest is None else newest.number)
+    return hex(rollup.base() if newest is None else newest.number)
 
 
-@METHODS.method("ethrex_getBatchByNumber")
+@METHODS.method("ethrex_getBatchByNumber", raises=(NotHeld,))
 def get_batch_by_number(rollup: Rollup, number: Quantity, full: bool = False) -> dict[str, Any] | None:
     """A batch, how far it is on L1 and what that cost; with `full` the hashes of its blocks."""
+    rollup.check_held(number)
     with rollup.store.read() as txn:
         batch = stored.find(txn, number)
     return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find, rollup.on_l1()), full=full)
 
 
-@METHODS.method("ethrex_getBatchByBlock")
+@METHODS.method("ethrex_getBatchByBlock", raises=(NotHeld,))
 def get_batch_by_block(rollup: Rollup, block: Any, full: bool = False) -> dict[str, Any] | None:
     """The batch that a block is in; null while it is in none."""
     number = int(rollup.block(block)["number"], 16)
+    if number and number <= rollup.base("lastBlock"):
+        rollup.check_held(rollup.base())
     with rollup.store.read() as txn:
         batch = progress.batch_with_block(txn, number)
     return None if batch is None else _batch(rollup, progress.of_batch(batch, rollup.find, rollup.on_l1()), full=full)
@@ -191,7 +212,7 @@ def get_program_versions(rollup: Rollup) -> dict[str, Any]:
         raise L1Unavailable("L1 has not answered yet")
     with rollup.store.read() as txn:
         newest = stored.newest(txn)
-    batch = 1 if newest is None else newest.number + 1
+    batch = 1 + (rollup.base() if newest is None else newest.number)
     versions = [
         {
             "version": one.number,
@@ -419,6 +440,8 @@ def _deposit(rollup: Rollup, found: progress.DepositProgress) -> dict[str, Any]:
         with rollup.store.read() as txn:
             batch = progress.batch_with_block(txn, found.block)
     stage = progress.Stage.QUEUED if found.block is None else progress.Stage.SEALED
+    if found.is_from_before:
+        stage = progress.Stage.VERIFIED
     if batch is not None:
         stage = progress.of_batch(batch, rollup.find, rollup.on_l1()).stage
     return {

@@ -16,7 +16,7 @@ from ethrex_node.rollup.l1.abi import Function
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import committer, contracts, settler
-from ethrex_node.rollup.store import Txn, schema
+from ethrex_node.rollup.store import Txn, schema, started
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.environment import key
 from ethrex_node.rollup.store.schema import Batch, Message, OutboxEntry, OutboxStatus, QueueItem
@@ -115,6 +115,7 @@ class DepositProgress:
 
     item: QueueItem
     block: int | None
+    is_from_before: bool = False  # in a verified batch that this data does not have
 
     @property
     def transaction_hash(self) -> bytes:
@@ -129,7 +130,12 @@ def deposits_of(txn: Txn, l1_transaction: bytes) -> list[DepositProgress]:
 
 def deposit(txn: Txn, index: int) -> DepositProgress | None:
     item = txn.get(schema.QUEUE, key(index))
-    return None if item is None else DepositProgress(item, sealed.block_with_item(txn, index))
+    if item is None:
+        return None
+    begun = started.found(txn)
+    if begun is not None and index < begun.queue_index:
+        return DepositProgress(item, None, is_from_before=True)
+    return DepositProgress(item, sealed.block_with_item(txn, index))
 
 
 async def of_message(

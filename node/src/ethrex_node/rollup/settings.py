@@ -8,6 +8,7 @@ from typing import Final
 
 from ethrex_node.config import options
 from ethrex_node.rollup.l1 import signers
+from ethrex_node.rollup.recovery import start
 
 GWEI: Final = 10**9
 
@@ -20,6 +21,7 @@ class RollupSettings:
     deployment: Path | None = options.option(
         "deployment", None, "file that `ethrex l2 deploy` wrote for this chain: addresses on L1 and the genesis"
     )
+    reconstructed: Path | None = options.option("reconstructed", None, start.HELP)
     eth_rpc_url: tuple[str, ...] = options.option(
         "eth.rpc-url", ("http://127.0.0.1:8545",), "JSON-RPC URLs of L1 nodes; what is acted upon has to be said by several"
     )  # fmt: skip

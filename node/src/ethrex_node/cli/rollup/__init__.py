@@ -31,7 +31,9 @@ from ethrex_node.rollup.follower import settings as follower_settings
 from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.l1.signers import FORMS, SignerError
 from ethrex_node.rollup.recovery import catching_up
+from ethrex_node.rollup.recovery.beginning import CannotBegin
 from ethrex_node.rollup.recovery.published import RecoveryError
+from ethrex_node.rollup.recovery.sources import Places
 from ethrex_node.rollup.sequencer.sealed import Inconsistent
 from ethrex_node.rollup.store.environment import StoreError
 from ethrex_node.rollup.takeover.plan import CannotTakeOver
@@ -53,6 +55,7 @@ OURS = (
     node.CannotSequence,
     CannotTakeOver,
     handing_over.HandoverFailed,
+    CannotBegin,
     development.DevFailed,
     AmountInvalid,
     WalletError,
@@ -169,7 +172,7 @@ def archive_blobs(beacon: str, archive: Path, every: float | None, **given: Any)
 @click.option("--archive", type=FOLDER, help="folder that `ethrex l2 archive-blobs` keeps")
 @click.option("--da", multiple=True, help="URL of a member of a validium's data committee; several are asked in turn")
 @click.option("--da-token", type=FILE, help="file with the token that they know, where they ask for one")
-@click.option("--out", type=FOLDER, required=True, help="folder for state.json and claims.json")
+@click.option("--out", type=FOLDER, required=True, help="folder for state.json, start.json and claims.json")
 @click.option(
     "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
 )
@@ -183,7 +186,7 @@ def reconstruct(
     **given: Any,
 ) -> None:
     """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
-    where = recovering.Where(beacon, archive, da, da_token)
+    where = Places(beacon, archive, da, da_token)
     recovering.run(
         recovering.Wish(**given),
         lambda wish, sources: recovering.reconstruct(wish, sources, where, out, only_verified=verified),

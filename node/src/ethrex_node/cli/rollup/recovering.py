@@ -16,18 +16,17 @@ import click
 
 from ethrex_node.config import genesis
 from ethrex_node.rollup import deploy
-from ethrex_node.rollup.committee.remote import RemoteMember
 from ethrex_node.rollup.l1 import signers
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.client import Settings as L1Settings
 from ethrex_node.rollup.l1.endpoint import Endpoint
 from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.recovery import escape as escapes
-from ethrex_node.rollup.recovery import published, rebuild
+from ethrex_node.rollup.recovery import published, rebuild, start
 from ethrex_node.rollup.recovery.archive import Archive
 from ethrex_node.rollup.recovery.blobs import BeaconApi, Source
-from ethrex_node.rollup.recovery.keepers import Keepers
 from ethrex_node.rollup.recovery.published import Published, RecoveryError
+from ethrex_node.rollup.recovery.sources import NotOnePlace, Places
 from ethrex_node.rollup.wallet.account import Account
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -102,31 +101,11 @@ async def _fetch_missing(wish: Wish, sources: Sources, source: Source, into: Arc
         print(f"{len(every)} batches in {into.folder}, {len(missing)} of them new", flush=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """What batches published is to be had in one of these places. `da`: URLs of a data committee's members."""
-
-    beacon: str | None
-    archive: Path | None
-    da: tuple[str, ...]
-    da_token: Path | None
-
-    def open(self, wish: Wish, session: aiohttp.ClientSession) -> Source | Keepers:
-        """Raises `click.UsageError`."""
-        if (self.beacon is not None) + (self.archive is not None) + bool(self.da) != 1:
-            raise click.UsageError(
-                "either --beacon or --archive says where the blobs are, or --da who keeps a validium's data"
-            )
-        if self.archive is not None:
-            return Archive(self.archive)
-        if self.beacon is not None:
-            return BeaconApi(self.beacon, session)
-        members = [RemoteMember(url, session, self.da_token, TIMEOUT_SECONDS) for url in self.da]
-        return Keepers(members, lambda text: _progress(wish, text))
-
-
-async def reconstruct(wish: Wish, sources: Sources, where: Where, out: Path, *, only_verified: bool) -> None:
-    source = where.open(wish, sources.session)
+async def reconstruct(wish: Wish, sources: Sources, where: Places, out: Path, *, only_verified: bool) -> None:
+    try:
+        source = where.open(sources.session, lambda text: _progress(wish, text))
+    except NotOnePlace as error:
+        raise click.UsageError(str(error)) from error
     addresses = sources.deployment.addresses
     every = await published.committed(sources.client, addresses)
     wanted = [one for one in every if one.is_verified] if only_verified else every
@@ -136,8 +115,12 @@ async def reconstruct(wish: Wish, sources: Sources, where: Where, out: Path, *, 
         first, sources.deployment.statement(first), batches, source, lambda number: _progress(wish, f"batch {number}")
     )
     claims = recovered.claims(batches)
-    _write(out, "state.json", recovered.state)
-    _write(out, "claims.json", json.dumps(claims, indent=2).encode())
+    if recovered.start is None:
+        (out / start.PLACE).unlink(missing_ok=True)
+        start.write(out, start.STATE, recovered.state)
+    else:
+        start.save(out, recovered.start)
+    start.write(out, "claims.json", json.dumps(claims, indent=2).encode())
     _tell(wish, batches, len(claims), out)
 
 
@@ -176,7 +159,7 @@ def _tell(wish: Wish, batches: Sequence[Published], claims: int, out: Path) -> N
         print(json.dumps(facts))
         return
     print(f"state after batch {len(batches)} (block {facts['lastBlock']}): root {facts['stateRoot']}")
-    print(f"wrote {out / 'state.json'} and {out / 'claims.json'} with {claims} messages that can be claimed")
+    print(f"wrote it to {out}, and claims.json with {claims} messages that can be claimed")
 
 
 def _progress(wish: Wish, text: str) -> None:
@@ -186,11 +169,3 @@ def _progress(wish: Wish, text: str) -> None:
 
 def _text(data: bytes) -> str:
     return "0x" + data.hex()
-
-
-def _write(folder: Path, name: str, content: bytes) -> None:
-    """The whole file or what was there before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.part"
-    part.write_bytes(content)
-    part.replace(folder / name)

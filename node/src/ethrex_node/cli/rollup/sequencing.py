@@ -15,6 +15,7 @@ from ethrex_node.config import settings
 from ethrex_node.node import sequencing, taking_over
 from ethrex_node.rollup import deploy
 from ethrex_node.rollup import settings as rollup_settings
+from ethrex_node.rollup.recovery import start
 from ethrex_node.rpc import loops
 
 
@@ -26,22 +27,28 @@ def run(given: dict[str, Any]) -> None:
     if everything.settings.dev or "network" in everything.given:
         raise click.ClickException("the deployment names the genesis: leave --dev and --network out")
     deployed = deploy.load(wanted.deployment)
+    begun = None if wanted.reconstructed is None else start.load(wanted.reconstructed)
     own = sequencing.told_by(everything.settings, everything.given, deployed)
     with running.logged(own, everything.warnings):
-        loops.run(_watched(own, wanted, deployed))
+        loops.run(_watched(own, wanted, deployed, begun))
 
 
-async def _watched(own: settings.Settings, wanted: rollup_settings.RollupSettings, deployed: deploy.Deployment) -> None:
+async def _watched(
+    own: settings.Settings,
+    wanted: rollup_settings.RollupSettings,
+    deployed: deploy.Deployment,
+    begun: start.Start | None,
+) -> None:
     stop = running.stop_event()
     watch = node.Watch(own)
     await watch.start()
     try:
         watch.health.phase = "opening the database"
-        opened = await asyncio.to_thread(node.open_chain, own)
+        opened = await asyncio.to_thread(node.open_chain, own, None if begun is None else (begun.header, begun.state))
         watch.health.phase = "settling whose turn it is"
         if not await running.started(taking_over.settle(wanted, deployed, opened), stop):
             return
-        sequencer = sequencing.SequencerNode(own, wanted, deployed, opened, watch)
+        sequencer = sequencing.SequencerNode(own, wanted, deployed, opened, watch, begun)
         if await running.started(sequencer.start(), stop):
             _greet(sequencer)
             await stop.wait()

@@ -3,5 +3,6 @@
 from .confirmations import Confirmations
 from .feed import Feed, FeedError
 from .follower import Follower
+from .from_l1 import FromL1
 
-__all__ = ["Confirmations", "Feed", "FeedError", "Follower"]
+__all__ = ["Confirmations", "Feed", "FeedError", "Follower", "FromL1"]

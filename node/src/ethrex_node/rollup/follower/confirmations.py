@@ -37,7 +37,10 @@ class Settings:
 
 
 class Confirmations:
-    """From `run` to its cancellation. `final` is the last batch that a final block of L1 has verified."""
+    """
+    From `run` to its cancellation. `final` is the last batch that a final block of L1 has verified. `floor` is the batch
+    that the chain here begins with, where that is not the genesis; `unfounded` says that L1 does not have it.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,10 @@ class Confirmations:
         addresses: contracts.Addresses,
         settings: Settings,
         now: Callable[[], float] = time.monotonic,
+        floor: Mark | None = None,
     ) -> None:
         self.final = 0
+        self.unfounded: str | None = None
         self.trouble: str | None = None
         self.seen_at: float | None = None
         self._store = store
@@ -55,6 +60,8 @@ class Confirmations:
         self._addresses = addresses
         self._settings = settings
         self._now = now
+        self._floor = floor
+        self._first = 0 if floor is None else floor.batch
 
     async def run(self) -> None:
         """Until cancelled. What L1 cannot say now is asked again."""
@@ -74,10 +81,30 @@ class Confirmations:
         at = latest if self._settings.tag == "latest" else await self._client.head(self._settings.tag)
         if at.number >= self._addresses.deployed_at_block:
             await self._read_batches(at.number)
+        self._check_floor()
         final = await self._client.final(latest.number)
         if final >= self._addresses.deployed_at_block:
             self.final = (await status_at(self._client, self._addresses, final)).last_verified
         self.seen_at = self._now()
+
+    def _check_floor(self) -> None:
+        """Nothing here is worth anything where the batch that it stands on is not L1's."""
+        if self._floor is None:
+            return
+        row = self.confirmed(self._floor.batch)
+        has_it = row is not None and verdict.mark(row) == self._floor
+        self.unfounded = (
+            None
+            if has_it
+            else (
+                f"L1 does not have batch {self._floor.batch} that ends with block {self._floor.block} "
+                f"0x{self._floor.hash.hex()}, with which the data here begins"
+            )
+        )
+
+    def confirmed(self, number: int) -> Confirmed | None:
+        with self._store.read() as txn:
+            return txn.get(CONFIRMED, key(number))
 
     async def _read_batches(self, at: int) -> None:
         status = await status_at(self._client, self._addresses, at)
@@ -121,8 +148,14 @@ class Confirmations:
     def agreement(self, head: int, ours: Callable[[int], bytes | None]) -> Agreement:
         """How the chain up to its head stands with the batches that L1 has; `ours` gives a block's hash."""
         with self._store.read() as txn:
-            numbers = range(_ending_by(txn, head), 0, -1)
-            return verdict.compare((_mark(txn, number) for number in numbers), ours)
+            numbers = range(_ending_by(txn, head), self._first, -1)
+            found = verdict.compare((_mark(txn, number) for number in numbers), ours)
+        return found if found.good is not None else Agreement(self._floor, found.contradicted)
+
+    def newest(self) -> int:
+        """The last batch that L1 has."""
+        with self._store.read() as txn:
+            return _newest(txn)
 
     def after(self, block: int) -> Mark | None:
         """The first batch that ends above a block."""
@@ -134,7 +167,7 @@ class Confirmations:
         """The last batch at or below a block that a final block of L1 has verified."""
         with self._store.read() as txn:
             number = min(self.final, _ending_by(txn, block))
-            return _mark(txn, number) if number else None
+            return _mark(txn, number) if number >= max(1, self._first) else None
 
 
 def _newest(txn: Txn) -> int:

@@ -193,7 +193,7 @@ class Follower:
     async def _go_back(self, good: Mark | None) -> None:
         """To the last block that L1 confirmed."""
         target = self._chain.native.canonical_hash(0) if good is None else good.hash
-        assert target is not None, "the genesis is there"
+        assert target is not None, "a chain that does not begin with its genesis has a good batch"
         if target != self._chain.head.hash:
             log.critical(
                 "back to what L1 confirmed",
@@ -204,8 +204,9 @@ class Follower:
 
     async def _name(self, safe: Mark | None, final: Mark | None) -> None:
         """safe: in a batch that is on L1. finalized: verified, in a final block of L1."""
-        wanted = (ZERO if safe is None else safe.hash, ZERO if final is None else final.hash)
-        if wanted != self._named and safe is not None:
+        first = self._chain.native.canonical_hash(0) if self._named is not None else None  # all batches were taken back
+        wanted = (first or ZERO if safe is None else safe.hash, ZERO if final is None else final.hash)
+        if wanted not in (self._named, (ZERO, ZERO)):
             await self._chain.name(*wanted)
             self._named = wanted
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ethrex_node.config import options
+from ethrex_node.rollup.recovery import start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,27 @@ class FollowerSettings:
         "eth.final-depth", 0, "blocks that must lie on a block besides its being finalized, before it counts as final", low=0
     )  # fmt: skip
     sequencer: str | None = options.option(
-        "sequencer", None, "JSON-RPC URL of the sequencer, or of another follower: blocks come from there, transactions go there"
+        "sequencer", None,
+        "JSON-RPC URL of the sequencer, or of another follower: blocks come from there, transactions go there; without one "
+        "there are states at the ends of batches",
     )  # fmt: skip
+    beacon: str | None = options.option(
+        "beacon", None, "without a sequencer: URL of a Beacon API, whose blobs the batches are taken from"
+    )
+    archive: Path | None = options.option("archive", None, "or a folder that `ethrex l2 archive-blobs` keeps")
+    da: tuple[str, ...] = options.option(
+        "da", (), "or URLs of members of a validium's data committee; they are asked in turn"
+    )
+    da_token: Path | None = options.option(
+        "da-token", None, "file with the token that they know, where they ask for one"
+    )
+    reconstructed: Path | None = options.option("reconstructed", None, start.HELP)
     interval: float = options.option(
         "follow.interval", 0.2, "time between two looks at the sequencer while it has nothing new", unit="seconds", low=0.01
     )  # fmt: skip
     max_lag: float = options.option(
-        "follow.max-lag", 30.0, "the node is ready (/readyz) while it had the sequencer's newest block so lately",
+        "follow.max-lag", 30.0,
+        "the node is ready (/readyz) while it had the sequencer's newest block, or without one L1's newest batch, so lately",
         unit="seconds", low=0.1,
     )  # fmt: skip
     l1_tag: str = options.option(
@@ -43,7 +58,12 @@ class FollowerSettings:
     )
 
 
-SECTIONS: Final = (("L1", "deployment"), ("Sequencer", "sequencer"))
+SECTIONS: Final = (
+    ("L1", "deployment"),
+    ("Sequencer", "sequencer"),
+    ("Without a sequencer", "beacon"),
+    ("Following", "reconstructed"),
+)
 TABLE: Final = options.Table.of(FollowerSettings, SECTIONS)
 
 HEAD: Final = """\

@@ -25,17 +25,24 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """`good` is the last batch that agrees (None: the genesis), `contradicted` the first after it that does not."""
+    """
+    `good` is the last batch that agrees (None: the genesis), or the one that the chain here begins with; `contradicted` the
+    first after it that does not.
+    """
 
     good: Mark | None
     contradicted: Mark | None
 
 
 def mark(row: Confirmed) -> Mark:
+    return mark_of(row.statement)
+
+
+def mark_of(statement: bytes) -> Mark:
     return Mark(
-        row.number,
-        contracts.number_of(row.statement, "lastBlock"),
-        contracts.field_of(row.statement, "lastBlockHash"),
+        contracts.number_of(statement, "number"),
+        contracts.number_of(statement, "lastBlock"),
+        contracts.field_of(statement, "lastBlockHash"),
     )
 
 

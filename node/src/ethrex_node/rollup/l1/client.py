@@ -233,6 +233,13 @@ class L1Client:
     async def balance(self, address: bytes) -> int:
         return await self._first("eth_getBalance", (_hex(address), "latest"), _quantity)
 
+    async def next_nonce(self, address: bytes) -> int:
+        """The nonce that comes after all that any node knows, mined or waiting. Raises `Unreachable` where none answers."""
+        found = await self._ask_all("eth_getTransactionCount", (_hex(address), "pending"), _quantity)
+        if not found:
+            raise errors.Unreachable("all L1 nodes", "no answer to eth_getTransactionCount")
+        return max(found.values())
+
     async def estimate_gas(self, sender: bytes, to: bytes, data: bytes, value_wei: int = 0) -> int:
         """Raises `CallFailed` where the call would revert."""
         call = {"from": _hex(sender), "to": _hex(to), "data": _hex(data), "value": hex(value_wei)}

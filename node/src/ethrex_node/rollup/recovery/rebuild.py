@@ -14,15 +14,20 @@ from ethrex_node.config.genesis import Genesis
 from ethrex_node.rollup.recovery.blobs import Source
 from ethrex_node.rollup.recovery.keepers import Keepers
 from ethrex_node.rollup.recovery.published import Published, RecoveryError
+from ethrex_node.rollup.recovery.start import Start
 from ethrex_node.rollup.settlement import contracts
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """`state`: a genesis document whose allocation is the state; `messages`: leaves by the number of their batch."""
+    """
+    `state`: a genesis document whose allocation is the state; `messages`: leaves by the number of their batch. `start` is
+    what a chain goes on from, where there is a batch.
+    """
 
     state: bytes
     messages: dict[int, list[bytes]]
+    start: Start | None = None
 
     def claims(self, batches: Sequence[Published]) -> list[dict[str, Any]]:
         """Of every message in a verified batch: what the bridge on L1 asks for besides the withdrawal itself."""
@@ -66,24 +71,41 @@ async def rebuild(
         except _native.ProgramRefused as error:
             raise RecoveryError(str(error)) from error
         told(batch.number)
-    return Recovered(_document(first, rebuilt), messages)
+    state, header = _document(first, rebuilt), rebuilt.header
+    return Recovered(state, messages, None if header is None else Start(rebuilt.statement, header, state))
 
 
 async def _fetched(
     rebuilt: _native.RebuiltState, batch: Published, source: Source | Keepers
 ) -> Callable[[], list[bytes]]:
     """What goes on by a batch, with what it published at hand. Raises `RecoveryError`."""
+    found = await contents(batch, source)
+    if found.kept is not None:
+        return partial(rebuilt.take_kept, batch.statement, *found.kept)
+    assert found.blobs is not None
+    return partial(rebuilt.take, batch.statement, found.blobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a batch published: blobs with their versioned hashes, or of a validium pointer and payload."""
+
+    blobs: list[tuple[bytes, bytes]] | None = None
+    kept: tuple[bytes, bytes] | None = None
+
+
+async def contents(batch: Published, source: Source | Keepers) -> Contents:
+    """Unchecked. Raises `RecoveryError`."""
     if batch.kept is not None:
         if not isinstance(source, Keepers):
             raise RecoveryError(
                 f"batch {batch.number} is a validium's: it published no blob, its committee has the data"
             )
         payload = await source.payload(batch.kept, f"batch {batch.number}")
-        return partial(rebuilt.take_kept, batch.statement, batch.kept.pointer, payload)
+        return Contents(kept=(batch.kept.pointer, payload))
     if isinstance(source, Keepers):
         raise RecoveryError(f"batch {batch.number} is in blobs: no committee has it")
-    pairs = list(zip(batch.versioned_hashes, await source.blobs(batch), strict=True))
-    return partial(rebuilt.take, batch.statement, pairs)
+    return Contents(blobs=list(zip(batch.versioned_hashes, await source.blobs(batch), strict=True)))
 
 
 def _document(first: Genesis, rebuilt: _native.RebuiltState) -> bytes:

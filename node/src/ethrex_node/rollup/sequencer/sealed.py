@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 
-from ethrex_node.rollup.store import Txn, schema
+from ethrex_node.rollup.store import Txn, schema, started
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.environment import ONLY_ROW, key
 from ethrex_node.rollup.store.schema import BlockId, QueueItem, SealedBlock
@@ -139,8 +139,10 @@ def ended(row: SealedBlock) -> SealedBlock:
 
 def open_batch(txn: Txn) -> int:
     """The number of the batch that the next block belongs to, whether those before it are made already or not."""
-    newest = stored.newest(txn)
-    made, last_block = (0, 0) if newest is None else (newest.number, newest.last_block)
+    newest, begun = stored.newest(txn), started.found(txn)
+    made, last_block = (0, 0) if begun is None else (begun.number, begun.last_block)
+    if newest is not None:
+        made, last_block = newest.number, newest.last_block
     return made + sum(1 for _ in ends_after(txn, last_block)) + 1
 
 

@@ -20,6 +20,7 @@ import orjson
 from ethrex_node import _native
 from ethrex_node.rollup.coordinator import Coordinator, NewJob
 from ethrex_node.rollup.sequencer import sealed
+from ethrex_node.rollup.settlement import contracts
 from ethrex_node.rollup.store import Store, Txn, schema
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.environment import key
@@ -46,8 +47,8 @@ class Settings:
 
 class Batches:
     """
-    `genesis` is the encoding of the batch before the first. `version_of` gives the version of the program that a batch is
-    made of: that of the settings, until somebody knows better.
+    `before` is the encoding of the batch before the first: the genesis, or where the data begins. `version_of` gives the
+    version of the program that a batch is made of: that of the settings, until somebody knows better.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Batches:
         store: Store,
         reader: _native.Reader,
         coordinator: Coordinator,
-        genesis: bytes,
+        before: bytes,
         settings: Settings,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -64,13 +65,25 @@ class Batches:
         self._store = store
         self._reader = reader
         self._coordinator = coordinator
-        self._genesis = genesis
+        self._before = before
         self._settings = settings
         self._now = now
 
     def get(self, number: int) -> Batch | None:
         with self._store.read() as txn:
             return stored.find(txn, number)
+
+    @property
+    def base(self) -> int:
+        """The number of the batch before the first."""
+        return contracts.number_of(self._before, "number")
+
+    def last_block_of(self, number: int) -> int:
+        """0 where that is not known here."""
+        if number == self.base:
+            return contracts.number_of(self._before, "lastBlock")
+        batch = self.get(number)
+        return 0 if batch is None else batch.last_block
 
     def newest(self) -> Batch | None:
         with self._store.read() as txn:
@@ -93,7 +106,7 @@ class Batches:
         takes that commit back.
         """
         before = self.get(batch.number - 1)
-        statement = self._genesis if before is None else before.statement
+        statement = self._before if before is None else before.statement
         made = await self._assembled(batch.first_block, batch.last_block, statement, batch.program_version)
         whole = replace(batch, blob_hashes=tuple(one for _, _, one, _, _, _ in made.blobs))
         await self._store.write(lambda txn: _publish(txn, whole, made))
@@ -105,16 +118,17 @@ class Batches:
         made = []
         newest = self.newest()
         with self._store.read() as txn:
-            ends = list(sealed.ends_after(txn, 0 if newest is None else newest.last_block))
+            last = self.last_block_of(self.base) if newest is None else newest.last_block
+            ends = list(sealed.ends_after(txn, last))
         for end in ends:
             newest = await self._make(newest, end)
             made.append(newest)
         return made
 
     async def _make(self, previous: Batch | None, end: SealedBlock) -> Batch:
-        first = 1 if previous is None else previous.last_block + 1
-        statement = self._genesis if previous is None else previous.statement
-        version = self.version_of(1 if previous is None else previous.number + 1)
+        first = 1 + (self.last_block_of(self.base) if previous is None else previous.last_block)
+        statement = self._before if previous is None else previous.statement
+        version = self.version_of(1 + (self.base if previous is None else previous.number))
         began = self._now()
         made = await self._assembled(first, end.number, statement, version)
         with self._store.read() as txn:
@@ -169,7 +183,7 @@ class Batches:
         known = {(job.batch, job.kind) for job in jobs}
         for batch in (one for one in batches if not {(one.number, kind) for kind in self._settings.kinds} <= known):
             before = self.get(batch.number - 1)
-            statement = self._genesis if before is None else before.statement
+            statement = self._before if before is None else before.statement
             made = await self._assembled(batch.first_block, batch.last_block, statement, batch.program_version)
             await self._ask_for_proofs(batch, made.input)
             asked += 1

@@ -103,9 +103,7 @@ class Committer:
         self.is_stopped = False
         self.waits_for: str | None = None
         self.refusals: Counter[str] = Counter()
-        self.recorded = base
-        self.committed = base
-        self.final = base
+        self.recorded = self.committed = self.final = max(base, batches.base)
         self._store = store
         self._batches = batches
         self._outbox = outbox

@@ -100,8 +100,7 @@ class Settler:
     ) -> None:
         self.refusals: Counter[str] = Counter()
         self.is_stopped = False  # nothing is sent any more: another sequencer has it verified
-        self.verified = 0
-        self.final = 0
+        self.verified = self.final = batches.base
         self._alone = 0  # up to this batch each goes by itself
         self._batches = batches
         self._coordinator = coordinator

@@ -17,7 +17,7 @@ from ethrex_node.rollup.outbox import record
 from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import committer, contracts, settler
 from ethrex_node.rollup.settlement.watcher import Exchange, QueueBroken, replace_from
-from ethrex_node.rollup.store import Txn, schema
+from ethrex_node.rollup.store import Txn, schema, started
 from ethrex_node.rollup.store import batches as stored
 from ethrex_node.rollup.store.environment import key
 from ethrex_node.rollup.store.schema import OutboxEntry, OutboxStatus, QueueReorg
@@ -42,8 +42,11 @@ def first_void(txn: Txn, index: int) -> tuple[int, int]:
     """The first block that holds the item, and its batch, which may not be made yet."""
     block = sealed.block_with_item(txn, index)
     assert block is not None, "a block holds it"
-    newest = stored.newest(txn)
-    number = 1 if newest is None else newest.number + 1
+    newest, begun = stored.newest(txn), started.found(txn)
+    base = 0 if begun is None else begun.number
+    if begun is not None and block <= begun.last_block:
+        return block, base
+    number = 1 + (base if newest is None else newest.number)
     while (before := stored.find(txn, number - 1)) is not None and before.last_block >= block:
         number -= 1
     return block, number

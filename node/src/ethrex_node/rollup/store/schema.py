@@ -94,6 +94,22 @@ OUTBOX_PURPOSE: Final = Table("outbox_purpose", OutboxNumber)  # purpose: the ne
 BLOBS: Final = Table("blobs", StoredBlob)  # versioned hash; until the entries that carry it are final
 
 
+# Where data that does not begin with the genesis begins
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The end of a batch: nothing from before it is here. `statement` is its encoding."""
+
+    statement: bytes
+    number: int
+    last_block: int
+    queue_index: int
+
+
+STARTED: Final = Table("started", Started)  # one row
+
+
 # What comes from L1, and the blocks that took it
 
 
@@ -425,7 +441,7 @@ LAST_END: Final = Table("last_end", Ended)  # one row: of the highest epoch that
 TERM: Final = Table("term", Term)  # one row
 
 TABLES: Final[tuple[Table[Any], ...]] = (
-    *(OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
+    *(STARTED, OUTBOX, OUTBOX_OPEN, OUTBOX_PURPOSE, BLOBS),
     *(QUEUE, QUEUE_OF_TRANSACTION, WATCHED, SEALED),
     *(TAKEN_BACK, GO_BACK, QUEUE_REORGS),
     *(BATCHES, OPENINGS, PAYLOADS, MESSAGES, MESSAGES_OF_TRANSACTION, MESSAGES_OF_BATCH),
