@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from ethrex_node.dev import accounts
-from unit.rollup.whole import from_l1, roles
+from unit.rollup.whole import from_l1, processes, roles
 from unit.rollup.whole.from_l1 import PRUNED, alone, header, height, refused, until
 from unit.rollup.whole.roles import ask, patiently, text
 
@@ -243,7 +243,7 @@ def test_what_makes_no_sense_is_refused_in_words(
         "--http.port",
         "0",
     )
-    command = [from_l1.COMMAND, "l2", "follow", *map(str, given), "--l1", chain.l1_url, *flags]
+    command = [processes.COMMAND, "l2", "follow", *map(str, given), "--l1", chain.l1_url, *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode in (1, 2)

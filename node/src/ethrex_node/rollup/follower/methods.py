@@ -77,6 +77,12 @@ async def get_program_versions(feed: Feed) -> Any:
     return await feed.forward("ethrex_getProgramVersions")
 
 
+@FORWARDED.method("ethrex_showHead", raises=(SequencerAway,))
+async def show_head(feed: Feed, head: dict[str, Any]) -> Any:
+    """Show the sequencer what another one has signed."""
+    return await feed.forward("ethrex_showHead", head)
+
+
 @FORWARDED.method("ethrex_sendTransaction", raises=(SequencerAway,))
 async def send_transaction(feed: Feed, transaction: dict[str, Any]) -> Any:
     """Have the sequencer's operator pay for a call."""
