@@ -122,7 +122,7 @@ def _kill_and_settle(rollup: roles.Chain, l1: roles.Part, chance: random.Random)
             part.kill()
             time.sleep(chance.choice([0.0, 0.0, 0.5]))
             part.start()
-        time.sleep(2.0)
+        _until(lambda: traffic.failed is not None or len(traffic.receipts) > KILLS, rollup)
     finally:
         traffic.over.set()
         thread.join(2 * LIMIT_SECONDS)
