@@ -21,6 +21,8 @@ from e2e.rollups import CHAIN_ID, EXAMPLE, Rollup
 from e2e.whole_cluster import Cluster
 from ethrex_node.dev import accounts
 
+pytestmark = pytest.mark.long
+
 POOL = "proverpool/provers"
 PROVERS = "ethrex.dev/role=prover"
 USUAL = ("leased", "proven", "heartbeat")
