@@ -186,6 +186,11 @@ class Committer:
         if head.timestamp < contracts.number_of(batch.statement, "lastTimestamp"):
             log.info("L1 is behind the batch", extra={"batch": batch.number, "l1_block": head.number})
             return False
+        on_l1 = (await status_at(self._client, self._addresses, head.number)).last_committed
+        if self.final <= on_l1 != self.committed:
+            # Blocks of L1 are gone, or somebody else's commit came, since `_follow` looked: the outbox and the next look tell.
+            log.info("L1 has another last batch than a moment ago", extra={"was": self.committed, "is": on_l1})
+            return False
         log.critical("L1 would refuse a batch", extra={"batch": batch.number, "reason": reason})
         return self._hold.is_over(self._now())
 
