@@ -1,7 +1,7 @@
 //! The sequencer's side of a batch: what it publishes, and the input from which everybody proves it.
 
 use alloy_primitives::{B256, Bytes};
-use c_kzg::{Blob, KzgSettings};
+use rayon::prelude::*;
 use stf::{
     Block, ChainSpec,
     witness::{Outcome, Witness},
@@ -10,12 +10,10 @@ use stf::{
 use crate::{
     Batch, Input, Published,
     blob::{self, Opening, PAYLOAD_BYTES},
+    kzg,
     payload::{self, Encoding},
     program::{ProgramError, Run},
 };
-
-/// No tables beforehand: they only make cell proofs faster.
-const PRECOMPUTE: u64 = 0;
 
 /// A batch that is ready to be committed.
 #[derive(Clone, Debug)]
@@ -82,23 +80,17 @@ pub fn assemble(
 }
 
 fn open_all(payload: &[u8]) -> Result<Vec<OpenedBlob>, ProgramError> {
-    let settings = c_kzg::ethereum_kzg_settings(PRECOMPUTE);
-    payload.chunks(PAYLOAD_BYTES).map(|chunk| open(settings, chunk)).collect()
+    payload.par_chunks(PAYLOAD_BYTES).map(open).collect()
 }
 
-fn open(settings: &KzgSettings, chunk: &[u8]) -> Result<OpenedBlob, ProgramError> {
-    let failed = |_| ProgramError::Input("c-kzg makes nothing of a blob");
+fn open(chunk: &[u8]) -> Result<OpenedBlob, ProgramError> {
     let packed = blob::pack(chunk);
-    let blob = Blob::from_bytes(&packed).map_err(failed)?;
-    let commitment = settings.blob_to_kzg_commitment(&blob).map_err(failed)?.to_bytes();
-    let versioned_hash = alloy_eips::eip4844::kzg_to_versioned_hash(commitment.as_slice());
+    let commitment = kzg::commit(&packed)?;
+    let versioned_hash = alloy_eips::eip4844::kzg_to_versioned_hash(&commitment);
     let opening = blob::open(versioned_hash, chunk);
-    let (proof, y) = settings.compute_kzg_proof(&blob, &opening.z.0.into()).map_err(failed)?;
-    debug_assert_eq!(y.as_slice(), &opening.y[..]);
-    Ok(OpenedBlob {
-        blob: packed.into(),
-        commitment: commitment.into_inner(),
-        opening,
-        proof: proof.to_bytes().into_inner(),
-    })
+    let proof = match blob::quotient(chunk, opening.z, opening.y) {
+        Some(quotient) => kzg::commit(&quotient)?,
+        None => kzg::prove(&packed, opening.z)?,
+    };
+    Ok(OpenedBlob { blob: packed.into(), commitment, opening, proof })
 }

@@ -98,6 +98,20 @@ fn evaluate(chunk: &[u8], z: Fr) -> Fr {
     sum * scale
 }
 
+/// (p(x) - y) / (x - z) at each root of unity, as the elements of a blob: what the proof of an opening commits to. `None` where
+/// z is one of the roots.
+#[cfg(feature = "host")]
+pub fn quotient(chunk: &[u8], z: B256, y: B256) -> Option<Vec<u8>> {
+    let [z, y] = [z, y].map(|word| Fr::from_be_bytes_mod_order(&word[..]));
+    let mut inverses: Vec<Fr> = roots().iter().map(|root| root - &z).collect();
+    if inverses.iter().any(Zero::is_zero) {
+        return None;
+    }
+    batch_inversion(&mut inverses);
+    let values = chunk.chunks(BYTES_PER_ELEMENT).map(element).chain(core::iter::repeat(Fr::zero()));
+    Some(values.zip(inverses).flat_map(|(value, inverse)| bytes((value - y) * inverse).0).collect())
+}
+
 fn element(bytes: &[u8]) -> Fr {
     let mut word = [0; BYTES_PER_ELEMENT];
     word[..bytes.len()].copy_from_slice(bytes);

@@ -17,6 +17,8 @@ pub mod batch;
 pub mod blob;
 pub mod diff;
 pub mod input;
+#[cfg(feature = "host")]
+pub mod kzg;
 pub mod messages;
 pub mod payload;
 pub mod program;
