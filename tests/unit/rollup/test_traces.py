@@ -171,6 +171,27 @@ def test_a_call_with_a_price_pays_for_its_data_and_one_without_pays_nothing(ask:
     assert int(ask("eth_createAccessList", paying, "latest")["gasUsed"], 16) > used[0]
 
 
+def test_simulated_blocks_have_the_headers_of_children_and_ask_for_the_operators_tip(ask: Asking) -> None:
+    head = block_of(ask, 3)
+    call = {"from": "0x" + rollups.USER.hex(), "to": "0x" + BOB.hex(), "value": "0x1", "gas": "0x7a120"}
+    fees = {"maxFeePerGas": hex(100 * rollups.GWEI), "maxPriorityFeePerGas": hex(rollups.RULES["operatorFeePerGas"])}
+
+    def simulated(**changed: str) -> Any:
+        asked = {"blockStateCalls": [{"calls": [call | fees | changed]}], "validation": True}
+        return ask.whole("eth_simulateV1", asked, "latest")
+
+    (child,) = simulated()["result"]
+    refused = simulated(maxPriorityFeePerGas=hex(rollups.RULES["operatorFeePerGas"] - 1))["error"]
+
+    assert child["extraData"] == "0x00" + head["extraData"][4:]
+    assert child["excessBlobGas"] == child["blobGasUsed"] == "0x0"
+    assert child["miner"] == head["miner"]
+    random = _native.keccak256(bytes.fromhex(head["hash"][2:]) + (4).to_bytes(32, "big"))
+    assert child["mixHash"] == "0x" + random.hex()
+    assert refused["code"] == -38012
+    assert "operator fee" in refused["message"]
+
+
 def test_an_estimate_is_enough_and_little_more(rollup: rollups.Rollup, ask: Asking) -> None:
     call = {"from": "0x" + rollups.USER.hex(), "to": "0x" + (b"\xe7" * 20).hex(), "value": "0x5"}
     paying = call | {"maxFeePerGas": hex(100 * rollups.GWEI), "maxPriorityFeePerGas": hex(2 * rollups.GWEI)}

@@ -15,7 +15,7 @@ use super::transaction::Unsigned;
 use super::{Ground, changes};
 use alloy_consensus::{Eip658Value, TxType, proofs};
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
-use alloy_primitives::{Address, B256, Bloom};
+use alloy_primitives::{Address, B256, Bloom, U256};
 use alloy_rlp::BufMut;
 use revm::context_interface::result::ExecutionResult;
 use revm::primitives::eip4844::GAS_PER_BLOB;
@@ -24,9 +24,10 @@ use revm::state::EvmState;
 use revm::{DatabaseCommit, DatabaseRef};
 use stf::rewards::mining_rewards;
 use stf::rollup::Published;
-use stf::rollup::header::l1_prices;
-use stf::{Fork, Header, Receipt};
+use stf::rollup::header::{Extra, l1_prices, prev_randao};
+use stf::{Fork, Header, Receipt, TransactionError};
 
+const FEE_TOO_LOW: i64 = -38012;
 const BLOCK_GAS_LIMIT_REACHED: i64 = -38015;
 
 /// What the request asks of every block.
@@ -73,6 +74,9 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
     ) -> Result<(BlockAnswer, Header, B256), CallError> {
         header.parent_hash = parent_hash;
         self.set_fees(&mut header, parent);
+        if self.ground.spec.rollup.is_some() {
+            self.be_a_child(&mut header, parent, block.overrides.prev_randao);
+        }
         let mut environment = self.environment(&header);
         block.overrides.apply_blob_base_fee(&mut environment.block)?;
         overrides::apply_state(block.state_overrides, &mut self.layer, &mut environment.precompiles)?;
@@ -101,13 +105,31 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
         header.excess_blob_gas = stf::header::excess_blob_gas(spec, fork, header.timestamp, parent);
     }
 
+    /// What a rollup's header says beside the usual. The prices of L1 stay as the base has them.
+    fn be_a_child(&self, header: &mut Header, parent: &Header, random: Option<B256>) {
+        let prices = l1_prices(self.ground.base);
+        // Times rise from block to block here, so that every one is the first of its second.
+        header.extra_data = Extra { place: 0, prices }.encode();
+        header.mix_hash = random.unwrap_or_else(|| prev_randao(header.parent_hash, header.number));
+        header.excess_blob_gas = parent.excess_blob_gas;
+    }
+
     fn environment(&self, header: &Header) -> Environment {
         let mut environment = Environment::of_block(self.ground.spec, header).relaxed();
         environment.cfg.disable_nonce_check = !self.rules.validation;
-        if let Some(fees) = &mut environment.rollup {
-            fees.prices = l1_prices(self.ground.base);
-        }
         environment
+    }
+
+    /// The tip of a rollup's transaction covers the operator's fee. A fee cap below the base fee is told when it runs.
+    fn check_tip(&self, message: &Message, base_fee: u64) -> Result<(), CallError> {
+        let Some(rules) = &self.ground.spec.rollup else { return Ok(()) };
+        let Some(room) = message.fee_cap.checked_sub(U256::from(base_fee)) else { return Ok(()) };
+        let (tip, operator_fee) = (room.min(message.tip_cap).saturating_to(), rules.operator_fee_per_gas);
+        if tip >= u128::from(operator_fee) {
+            return Ok(());
+        }
+        let message = TransactionError::TipBelowOperatorFee { tip, operator_fee }.to_string();
+        Err(CallError::Coded { code: FEE_TOO_LOW, message })
     }
 
     fn calls(
@@ -164,7 +186,9 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
     ) -> Result<ExecutionResult, CallError> {
         let coinbase = environment.block.beneficiary;
         let mut environment = environment.clone();
-        if !self.rules.validation {
+        if self.rules.validation {
+            self.check_tip(message, environment.block.basefee)?;
+        } else {
             environment.cfg.disable_base_fee = message.is_free();
             environment.rollup = environment.rollup.filter(|_| !message.is_free());
             environment = environment.with_free_blobs(message);
