@@ -81,6 +81,17 @@ class Rollup:
             )
         )
 
+    def take_l1_away(self) -> None:
+        """Nobody answers there until `give_l1_back`; its volume stays."""
+        self.kubectl("patch", "ethrexl1node", "l1", "--type=merge", "-p", '{"spec":{"paused":true}}')
+        self.wait("condition told", lambda: self.condition("ethrexl1node/l1", "Paused")[0] == "True")
+        self.kubectl("scale", "statefulset", "l1", "--replicas=0")
+        self.wait("children gone", lambda: not self.is_there("pod/l1-0"))
+
+    def give_l1_back(self) -> None:
+        """The operator puts back what was changed of a resource that is not paused any more."""
+        self.kubectl("patch", "ethrexl1node", "l1", "--type=merge", "-p", '{"spec":{"paused":false}}')
+
     def events(self, reason: str) -> list[str]:
         found = json.loads(self.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
         return [one["note"] for one in found if one["reason"] == reason]
