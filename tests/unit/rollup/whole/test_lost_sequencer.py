@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1 import abi
 from unit.rollup.whole import processes, roles, tokens
-from unit.rollup.whole.deployment import CLAIM, OWNER
+from unit.rollup.whole.deployment import OWNER
 from unit.rollup.whole.from_l1 import PRUNED, alone, header, height, reconstructed, refused, until
 from unit.rollup.whole.roles import ask, patiently, text
 
@@ -36,7 +37,6 @@ PLAN: Final = {
     "genesis": {},
     "proofs": {"attestedSigners": [text(PROVER.address)]},
 }
-COIN: Final = "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"
 GWEI: Final = 10**9
 REVERT: Final = abi.Function("revertBatches(uint256,uint64)")
 BALANCE_OF: Final = abi.Function("balanceOf(address)")
@@ -49,7 +49,10 @@ class World:
 
     def user(self, *words: str, account: int = ALICE) -> Any:
         """A command of a user."""
-        return processes.answered(processes.ethrex_at(self.chain.l1_url, self.chain.url, *words, account=account))
+        return processes.answered(self.tried(*words, account=account))
+
+    def tried(self, *words: str, account: int = ALICE) -> subprocess.CompletedProcess[str]:
+        return processes.ethrex_at(self.chain.l1_url, self.chain.url, *words, account=account)
 
     def l1(self, method: str, *params: Any) -> Any:
         return patiently(self.chain.l1_url, method, *params)
@@ -121,6 +124,7 @@ def test_a_rollup_goes_on_from_what_l1_holds(world: World) -> None:
     token_l2 = world.user("deploy-token", token_l1)["token_l2"]
     world.user("deposit", "100 USD", "--token-l1", token_l1, "--token-l2", token_l2)
     world.user("transfer", "30 USD", bob, "--token", token_l2)
+    world.user("withdraw", "7 USD", "--token-l2", token_l2)
     withdrawn = world.user("withdraw", f"{5 * GWEI}wei", "--to", bob, "--wait")["l2_transaction"]
     (proof,) = ask(chain.url, "ethrex_getL1MessageProof", withdrawn)
 
@@ -186,12 +190,18 @@ def test_a_rollup_goes_on_from_what_l1_holds(world: World) -> None:
     ]
     assert claim["proof"] == proof["merkle_proof"]
     held = int(world.l1("eth_getBalance", bob, "latest"), 16)
-    message_id = int(proof["message_id"], 16)
-    withdrawal = (COIN, COIN, bob, 5 * GWEI, claim["batch"], message_id)
-    siblings = [bytes.fromhex(one[2:]) for one in claim["proof"]]
-    receipt = world.on_l1(OWNER.address, chain.bridge, CLAIM.call(CHAIN_ID, withdrawal, siblings))
-    assert receipt["status"] == "0x1"
+    words = ("claim", "--claims", str(recovered), "--to", bob, "--amount")
+    wrong = world.tried(*words, f"{6 * GWEI}wei")
+    assert wrong.returncode != 0
+    assert "messages in" in wrong.stderr
+    assert len(world.user(*words, f"{5 * GWEI}wei")["l1_transactions"]) == 1
     assert int(world.l1("eth_getBalance", bob, "latest"), 16) == held + 5 * GWEI
+    twice = world.tried(*words, f"{5 * GWEI}wei")
+    assert twice.returncode != 0
+    assert "are claimed already" in twice.stderr
+    world.user("claim", "--claims", str(recovered), "--amount", "7 USD", "--token-l2", token_l2)
+    balance = {"to": token_l1, "data": "0x" + BALANCE_OF.call(alice).hex()}
+    assert int(world.l1("eth_call", balance, "latest"), 16) == 1_000_000 - 100 + 7
 
     # What is from before is an error that says so.
     assert refused(chain.url, "ethrex_getBatchByNumber", hex(verified))["code"] == -39004

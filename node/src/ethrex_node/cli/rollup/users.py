@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -104,13 +105,38 @@ def withdraw(
 
 
 @click.command()
-@click.argument("transaction", type=HASH)
+@click.argument("transaction", type=HASH, required=False)
 @_key
+@click.option(
+    "--claims",
+    type=click.Path(path_type=Path, exists=True),
+    help="what `ethrex l2 reconstruct` wrote (claims.json, or its folder), where the rollup lost the transaction",
+)
+@click.option("--amount", help="that was withdrawn; with --claims")
+@click.option("--to", type=ADDRESS, help="who gets it (default: the one who signs); with --claims")
+@click.option("--token-l2", type=ADDRESS, help="the ERC-20 of the rollup that was withdrawn; with --claims")
 @_wait
 @_asking
-def claim(wish: using.Wish, transaction: str, wait: bool) -> None:
-    """Claim on L1 what a transaction of the rollup withdrew."""
-    using.run(wish, lambda session: using.claim(session, transaction, wait))
+def claim(
+    wish: using.Wish,
+    transaction: str | None,
+    claims: Path | None,
+    amount: str | None,
+    to: bytes | None,
+    token_l2: bytes | None,
+    wait: bool,
+) -> None:
+    """Claim on L1 what a transaction of the rollup withdrew, or what was withdrawn before the rollup lost its data."""
+    if (transaction is None) == (claims is None):
+        raise click.UsageError("either a transaction, or --claims and --amount")
+    if claims is not None and amount is None:
+        raise click.UsageError("--claims needs --amount: the file has hashes, which say no amount")
+    if claims is not None and amount is not None:
+        using.run(wish, lambda session: using.claim_recovered(session, claims, amount, to, token_l2))
+    elif (amount, to, token_l2) != (None, None, None):
+        raise click.UsageError("--amount, --to and --token-l2 go with --claims: the transaction says them")
+    elif transaction is not None:
+        using.run(wish, lambda session: using.claim(session, transaction, wait))
 
 
 @click.command()

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -16,7 +17,7 @@ import click
 
 from ethrex_node.rollup.l1 import errors, signers
 from ethrex_node.rollup.l1.endpoint import Endpoint
-from ethrex_node.rollup.wallet import amounts, bridge
+from ethrex_node.rollup.wallet import account, amounts, bridge, recovered
 from ethrex_node.rollup.wallet.account import Account, WalletError
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -145,6 +146,31 @@ async def claim(session: Session, transaction: str, wait: bool) -> None:
     claimed = await bridge.claim(rollup, await session.account("L1"), transaction)
     if not claimed:
         raise WalletError(f"all that {transaction} withdrew is claimed already")
+    session.answer({"l1_transactions": [one["transactionHash"] for one in claimed]})
+
+
+async def claim_recovered(
+    session: Session, claims: Path, amount: str, to: bytes | None, token_l2: bytes | None
+) -> None:
+    rollup, me = session.rollup, await session.account("L1")
+    known = recovered.load(claims)
+    if token_l2 is None:
+        token_l1 = token_l2 = bridge.COIN
+        units = await _coin(session, amount)
+    else:
+        token = await bridge.Token.ask(rollup.l2, token_l2)
+        (address,) = await account.read(rollup.l2, token_l2, bridge.L1_ADDRESS)
+        token_l1, units = bytes.fromhex(address[2:]), amounts.token(amount, token.decimals, token.symbol)
+    receiver = to or me.address
+    found = recovered.matching(known, bridge.Withdrawal(token_l1, token_l2, receiver, units, 0))
+    if not found:
+        raise WalletError(
+            f"none of the {len(known)} messages in {claims} withdraws {units} units to {_text(receiver)}: name amount, "
+            "--to and --token-l2 as they were withdrawn; what L1 had not verified is not in it"
+        )
+    claimed = await recovered.claim(rollup, me, found)
+    if not claimed:
+        raise WalletError(f"all {len(found)} withdrawals of {units} units to {_text(receiver)} are claimed already")
     session.answer({"l1_transactions": [one["transactionHash"] for one in claimed]})
 
 
