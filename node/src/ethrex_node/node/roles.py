@@ -34,7 +34,7 @@ from ..rollup.sequencer.draining import Drain, Stages
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import batches, committer, contracts, settler, versions, watcher
 from ..rollup.store import Store
-from ..rollup.store.schema import OUTBOX, Started, Term
+from ..rollup.store.schema import OUTBOX, Started, Term, TermState
 from ..rpc import logs, params
 from . import admission, data_committee
 from .assembly import Node, Opened
@@ -273,6 +273,10 @@ async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
         known = sealed.open_batch(txn) - 1
     own = term.current(store)
     is_over = own is not None and own.state in term.OVER  # it only serves what it has: others go on
+    if own is not None and own.state is TermState.FENCING:
+        known = max(
+            known, status.last_committed
+        )  # the one before may have committed once more: `node.outrun` adopts it
     if ground.started is not None and not is_over:
         await _check_start(ground.started, client, deployed, status, head, known)
     if status.last_committed > known and not is_over:

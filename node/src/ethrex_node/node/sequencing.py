@@ -26,7 +26,7 @@ from ..rollup.epochs import term
 from ..rollup.l1 import errors
 from ..rollup.recovery import beginning
 from ..rollup.recovery.start import Start
-from ..rollup.sequencer import policy
+from ..rollup.sequencer import policy, unmade
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement import watcher
 from ..rollup.sponsor import Sponsor
@@ -36,6 +36,7 @@ from ..rollup.store.environment import key
 from ..rollup.store.schema import TABLES, Term
 from . import rollup_figures
 from .assembly import Node, Opened
+from .outrun import Outrun
 from .renewing import Renewing
 from .roles import CannotSequence, Ground, NotYet, Roles, kinds_of, open_roles
 from .taking_back import TakingBack
@@ -79,6 +80,7 @@ class SequencerNode:
         self._roles_tasks: list[asyncio.Task[Any]] = []  # those that can be stopped and begin again
         self._store = Store.open(opened.folder / FOLDER, TABLES)
         self._waits = "L1 has not answered yet"
+        self._unmade = unmade.Waiting(self._store)
         try:
             self._started = beginning.ensure(self._store, opened.native, start)
         except BaseException:
@@ -181,11 +183,14 @@ class SequencerNode:
         self._watch.health.add("queue", lambda: back.alarm)
         again = Renewing(roles, self.deployed.addresses, RENEWING_SECONDS, lambda: self._paused(roles))
         self._watch.metrics.add("renewed batches", again.metrics)
+        outrun = Outrun(roles, self.deployed.addresses, self._opened.native, lambda: self._paused(roles))
+        self._watch.metrics.add("adopted batches", outrun.metrics)
         return {
             "sequencer": roles.sequencer.run,
             "term": roles.tenure.run,
             "queue reorgs": back.run,
             "lost batches": again.run,
+            "adopted batches": outrun.run,
         }
 
     def _runs(self, roles: Roles) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -225,6 +230,12 @@ class SequencerNode:
             max(roles.committer.committed, verified),
             lambda number: kinds <= roles.coordinator.proofs(number).keys(),
         )
+        newest = roles.batches.newest()
+        made_to = roles.batches.last_block_of(roles.batches.base) if newest is None else newest.last_block
+        waiting = self._unmade.behind(made_to, self.node.chain.head.number - roles.sequencer.open.blocks)
+        is_validium = self.deployed.data_committee is not None  # its batches count as one blob each
+        blobs = len(waiting) if is_validium else sum(one.blobs for one in waiting)
+        backlog = backlog.and_more(blobs, sum(one.gas for one in waiting))
         limits = policy.Patience(uncommitted_blobs=asked.most_uncommitted_blobs, unproven_gas=asked.most_unproven_gas)
         return policy.pressure(backlog, limits)
 

@@ -92,3 +92,12 @@ def test_building_waits_for_l1_and_for_provers(committed: int, proven: set[int],
     found = policy.pressure(policy.Backlog.of(batches, committed, proven.__contains__), patience)
 
     assert found is None if told is None else found is not None and told in found
+
+
+def test_what_is_not_made_yet_counts_too() -> None:
+    patience = policy.Patience(uncommitted_blobs=3, unproven_gas=200)
+    backlog = policy.Backlog.of([batch(1, 2, 100)], 0, {1}.__contains__)
+
+    assert policy.pressure(backlog.and_more(1, 200), patience) is None
+    assert "4 blobs" in (policy.pressure(backlog.and_more(2, 0), patience) or "")
+    assert "201 gas" in (policy.pressure(backlog.and_more(0, 201), patience) or "")

@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,11 +62,16 @@ class Working:
 
 
 class Tenure:
-    """A sequencer's term while its process lives. `start` before anything is sealed, then `run`. `listeners` hear of its states."""
+    """
+    A sequencer's term while its process lives. `start` before anything is sealed, then `run`. `listeners` hear of its states.
+    `outrun` hears that the sequencer before has committed first, while this term fences it and users wait; with nobody to hear
+    it the term is over.
+    """
 
     def __init__(self, store: Store, working: Working, begun: Term, now: Callable[[], float] = time.monotonic) -> None:
         self.term = begun
         self.listeners: list[Callable[[Term], None]] = []
+        self.outrun: Callable[[], Awaitable[None]] | None = None
         self._store = store
         self._working = working
         self._now = now
@@ -133,7 +138,23 @@ class Tenure:
 
     async def overtaken(self, error: Overtaken) -> None:
         """A listener of the committer."""
-        await self.fence(str(error))
+        if self.term.state is TermState.FENCING and self.outrun is not None:
+            await self.outrun()
+        else:
+            await self.fence(str(error))
+
+    async def adopt(self, change: Callable[[Txn, Term], Term]) -> None:
+        """
+        A change of the store after which other batches than before are there, and the term that fences behind them; this one
+        goes on with it. Not once users may come.
+        """
+        async with self._turn:
+            begun = self.term
+            if begun.state is not TermState.FENCING:
+                return
+            fresh = await self._working.sequencer.take_back(lambda txn: change(txn, begun))
+            self._working.sequencer.stopped = None
+            await self._become(fresh)
 
     async def step(self) -> None:
         """One decision of a hand-over, and what follows from it."""

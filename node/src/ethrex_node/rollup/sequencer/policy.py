@@ -101,7 +101,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Of the batches that are made: blobs that are not on L1 yet, gas that is not verified there and has no proof."""
+    """Of batches that have ended: blobs that are not on L1 yet, gas that is not verified there and has no proof."""
 
     uncommitted_blobs: int
     unproven_gas: int
@@ -114,6 +114,10 @@ class Backlog:
             blobs += max(1, len(batch.blob_hashes)) if batch.number > committed else 0  # a validium has none
             gas += 0 if proven(batch.number) else batch.gas_used
         return cls(blobs, gas)
+
+    def and_more(self, blobs: int, gas: int) -> Backlog:
+        """With what is not made yet."""
+        return Backlog(self.uncommitted_blobs + blobs, self.unproven_gas + gas)
 
 
 def pressure(backlog: Backlog, patience: Patience) -> str | None:

@@ -97,23 +97,28 @@ def _take_over_batches(store: Store, source: Source, gas: Mapping[int, int]) -> 
     found: list[tuple[Batch, list[Message]]] = []
     for one in source.confirmed:
         last = contracts.number_of(one.statement, "lastBlock")
-        messages = batches.messages_of(_asking(source.reader), one.number, first, last)
-        batch = Batch(
-            number=one.number,
-            batch_hash=one.batch_hash,
-            statement=one.statement,
-            program_version=contracts.number_of(one.statement, "programVersion"),
-            first_block=first,
-            last_block=last,
-            gas_used=gas[one.number],
-            blob_hashes=one.blob_hashes,
-            input_hash=NO_INPUT,
-            sealed_at_ms=contracts.number_of(one.statement, "lastTimestamp") * 1000,
-        )
-        found.append((batch, messages))
+        found.append(as_it_stands(source.reader, one, first, gas[one.number]))
         first = last + 1
     for at in range(0, len(found), BATCHES_AT_ONCE):
         store.write_now(lambda txn, part=found[at : at + BATCHES_AT_ONCE]: _seal(txn, part))  # type: ignore[misc]
+
+
+def as_it_stands(reader: _native.Reader, one: Confirmed, first: int, gas: int) -> tuple[Batch, list[Message]]:
+    """A batch that L1 has, whose blocks are here from `first` on, and the messages that left with it."""
+    last = contracts.number_of(one.statement, "lastBlock")
+    batch = Batch(
+        number=one.number,
+        batch_hash=one.batch_hash,
+        statement=one.statement,
+        program_version=contracts.number_of(one.statement, "programVersion"),
+        first_block=first,
+        last_block=last,
+        gas_used=gas,
+        blob_hashes=one.blob_hashes,
+        input_hash=NO_INPUT,
+        sealed_at_ms=contracts.number_of(one.statement, "lastTimestamp") * 1000,
+    )
+    return batch, batches.messages_of(_asking(reader), one.number, first, last)
 
 
 def _seal(txn: Txn, part: Sequence[tuple[Batch, Sequence[Message]]]) -> None:
