@@ -118,3 +118,15 @@ def test_pause_and_resume(rollup: Rollup) -> None:
     assert paused.returncode == 0
     assert (shown.returncode, "Paused" in shown.stdout) == (1, True)
     assert resumed.returncode == 0
+
+
+def test_a_handed_over_sequencer_seals_again_in_the_next_epoch(rollup: Rollup) -> None:
+    handed = ethrex(rollup, "handover", "--rollup", "rollup", "--json", limit="handed over")
+    last = json.loads(handed.stdout)["lastBlock"]
+    rollup.wait("pod ready", lambda: rollup.condition("ethrexrollup/rollup", "Ready")[0] == "False")
+    rollup.kubectl("patch", "ethrexrollup", "rollup", "--type=merge", "-p", '{"spec":{"sequencer":{"epoch":2}}}')
+    rollup.wait("rollup ready", rollup.is_ready)
+
+    assert handed.returncode == 0, handed.stderr
+    assert rollup.wait("pod ready", lambda: rollup.figures().block > last)
+    assert len(rollup.events("Rolled")) == 1

@@ -47,10 +47,20 @@ class Genesis(Model):
 
 class Sequencer(Model):
     block_time_milliseconds: Annotated[int, Field(ge=100, le=3_600_000)] = 1000
+    epoch: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    """The time of a sequencer. After `kubectl ethrex handover` it seals again once this is the next one; it only rises."""
     storage: Storage = Storage()
     resources: Resources = Resources()
     placement: Placement = Placement()
     rpc: Rpc = Rpc(namespaces=("eth", "net", "web3", "txpool", "debug", "ethrex"))
+
+    rules = (
+        Rule(
+            "!has(oldSelf.epoch) || (has(self.epoch) && self.epoch >= oldSelf.epoch)",
+            "an epoch that is over never comes back",
+            path="epoch",
+        ),
+    )
 
 
 class Batching(Model):

@@ -23,7 +23,7 @@ from ..local.ports import NoPort
 from ..local.supervisor import InUse
 from ..topology.errors import Unmet
 from ..topology.facts import BadResult
-from . import bundle, looking, money, simulating, up, words
+from . import bundle, looking, program, simulating, up, words
 from .cluster.observe import NotThere
 from .where import OF_KUBECTL, ROOT
 
@@ -39,7 +39,7 @@ OURS = (
     NotThere,
     bundle.NotWritten,
     looking.NoRun,
-    money.NoProgram,
+    program.NoProgram,
     up.NotUp,
     *simulating.OURS,
 )

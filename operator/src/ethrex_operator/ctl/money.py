@@ -4,26 +4,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import shutil
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..kube.client import Object
-from . import looking
+from . import looking, program
 from .cluster import access, observe
 from .cluster.observe import NotThere
 from .where import Elsewhere, Machine, Where
-
-PROGRAM = "ethrex"
-
-
-class NoProgram(Exception):
-    """The node's command is not installed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +23,11 @@ class Chains:
 
 
 async def hand_on(where: Where, name: str | None, command: str, words: tuple[str, ...]) -> int:
-    """Its exit status. Raises `NoRun`, `NotThere`, `NoProgram`, `KubeError`."""
-    program = _program()
+    """Its exit status. Raises `NoRun`, `NotThere`, `program.NoProgram`, `KubeError`."""
+    found = program.find()
     async with _chains(where, name) as chains:
         urls = ("--rpc-url", chains.rollup, "--l1-rpc-url", chains.l1)
-        process = await asyncio.create_subprocess_exec(program, "l2", command, *urls, *words)
-        try:
-            return await process.wait()
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
-                await process.wait()
+        return await program.run(found, command, *urls, *words)
 
 
 @contextlib.asynccontextmanager
@@ -83,12 +66,3 @@ async def _of_cluster(at: access.Access, name: str | None) -> AsyncIterator[Chai
         urls = tree.rollup["spec"]["l1"].get("urls")
         l1 = urls[0] if urls else await reached(observe.l1_pod(tree), "l1")
         yield Chains(l1, await reached(observe.sequencer(tree), "sequencer"))
-
-
-def _program() -> str:
-    """Beside us, or on the path. Raises `NoProgram`."""
-    beside = Path(sys.executable).with_name(PROGRAM)
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(PROGRAM)
-    if found is None:
-        raise NoProgram(f"the command `{PROGRAM}` signs and sends, and it is not installed: pip install ethrex-node")
-    return found

@@ -15,7 +15,7 @@ import click
 from ..api import loading
 from ..api.loading import Manifest
 from . import bundle as bundles
-from . import gathering, looking, money, planning
+from . import gathering, handing, looking, money, planning
 from .bundle import Bundle
 from .cluster import access, logs, observe, pause, plan, report, tree
 from .cluster.observe import NotThere
@@ -171,6 +171,15 @@ async def _put(where: Elsewhere, what: str, *, paused: bool) -> dict[str, Any]:
         return await pause.put(at, what, paused=paused)
 
 
+@click.command("handover", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.option("-r", "--rollup", "name", metavar="NAME", help="the rollup, or here the run")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF ETHREX L2 HANDOVER]")
+@placed
+def handover(where: Where, name: str | None, words: tuple[str, ...]) -> None:
+    """Have the sequencer stop for good, its last batch on L1, so that another takes over: `ethrex l2 handover`, door and token found."""
+    sys.exit(asyncio.run(handing.hand_over(where, name, words)))
+
+
 def _money(command: str, told: str) -> click.Command:
     @click.command(
         command, help=told, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True}
@@ -187,7 +196,7 @@ def _money(command: str, told: str) -> click.Command:
 deposit = _money("deposit", "Bring money from L1 to the rollup: `ethrex l2 deposit`, with its URLs found.")
 withdraw = _money("withdraw", "Bring money back to L1: `ethrex l2 withdraw`, with its URLs found.")
 
-COMMANDS: Final = (status, logs_, plan_, report_, pause_, resume, deposit, withdraw)
+COMMANDS: Final = (status, logs_, plan_, report_, pause_, resume, handover, deposit, withdraw)
 
 
 def named(manifest: Manifest) -> str:

@@ -124,7 +124,11 @@ def l1_id(rollup: EthrexRollup) -> object:
 
 def audience(rollup: EthrexRollup) -> str:
     """What tokens for the coordinator of a rollup are made for."""
-    return f"rollup.{rollup.namespace}.{rollup.name}.ethrex.dev"
+    return audience_of(rollup.namespace, rollup.name)
+
+
+def audience_of(namespace: str, name: str) -> str:
+    return f"rollup.{namespace}.{name}.ethrex.dev"
 
 
 def pool_id(pool: ProverPool) -> str:
@@ -232,6 +236,7 @@ def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
         *("--eth.max-fee-per-gas", str(spec.commit.max_fee_per_gas_wei)),
         *("--eth.max-fee-per-blob-gas", str(spec.commit.max_fee_per_blob_gas_wei)),
         *("--eth.low-balance", spec.alarms.low_balance_wei),
+        *(("--epoch", str(spec.sequencer.epoch)) if spec.sequencer.epoch is not None else ()),
         *("--block-producer.block-time", f"{spec.sequencer.block_time_milliseconds / 1000:g}"),
         *("--committer.key", keys.committer.reference, "--settler.key", keys.settler.reference),
         *("--committer.commit-time", str(spec.batching.end_after_seconds)),

@@ -140,6 +140,27 @@ def test_a_rollup_comes_up_outlives_a_killed_ethrexctl_and_leaves_nothing(root: 
     assert not any(is_running(pid) for pid in pids(after).values())
 
 
+def test_a_sequencer_that_handed_over_goes_on_with_the_next_epoch_of_its_manifest(root: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "rollup.yaml"
+    manifest.write_text(EXAMPLE.read_text().replace("  sequencer:\n", "  sequencer:\n    epoch: 2\n"))
+    with up(root, "--no-fund") as first:
+        wait_for("ready", lambda: is_ready(root, "rollup"))
+        handed = control(root, "handover", "--json")
+        asked = control(root, "handover", "--rollup", "rollup", "--status", "--json")
+        ready = is_ready(root, "rollup")
+        first.kill()
+    with up(root, "-f", str(manifest), "--no-fund"):
+        wait_for("ready again", lambda: is_ready(root, "rollup"))
+        url = status(root, "rollup")["public"]["rollup-sequencer"]
+        before = int(ask(url, "eth_blockNumber"), 16)
+        wait_for("a block", lambda: int(ask(url, "eth_blockNumber"), 16) > before)
+
+    assert handed.returncode == 0, handed.stderr
+    assert json.loads(handed.stdout)["done"]
+    assert json.loads(asked.stdout)["lastBlock"] == json.loads(handed.stdout)["lastBlock"]
+    assert not ready
+
+
 def test_two_rollups_run_side_by_side_and_one_is_taken_down(root: Path) -> None:
     with up(root, "--name", "one"), up(root, "--name", "two") as other:
         wait_for("both ready", lambda: is_ready(root, "one") and is_ready(root, "two"))
