@@ -35,9 +35,14 @@ def operator(
     try:
         yield namespace
     finally:
-        limit = f"{waits.SECONDS['chart installed']:g}s"
-        # what tests made goes at the same time as the operator, so nobody is asked what is left
-        _run(cluster, helm(cluster), namespace, "uninstall", release, "--no-hooks", "--wait", "--timeout", limit)
+        uninstall(cluster, namespace, release)
+
+
+def uninstall(cluster: Cluster, namespace: str = NAMESPACE, release: str = RELEASE) -> None:
+    """With what tests made: that goes at the same time as the operator, so nobody is asked what is left."""
+    limit = f"{waits.SECONDS['chart installed']:g}s"
+    more = ("--no-hooks", "--wait", "--timeout", limit)
+    _run(cluster, helm(cluster), namespace, "uninstall", release, "--ignore-not-found", *more)
 
 
 def upgrade(
