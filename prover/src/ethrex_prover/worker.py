@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 PROVING_BOUNDS_SECONDS: Final = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 FETCHES: Final = 3  # of an input that comes damaged
+UNHEARD_BEATS: Final = 4  # a coordinator that was not heard for so long has let the lease run out
 
 
 class Drain(enum.StrEnum):
@@ -64,6 +65,7 @@ class Worker:
         self._leaving = asyncio.Event()
         self._failures: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
+        self._heard = 0.0  # when the coordinator of the job in hand last answered for its lease
         self._seconds = metrics.Histogram(PROVING_BOUNDS_SECONDS)
 
     def leave(self) -> None:
@@ -107,7 +109,7 @@ class Worker:
 
     async def _leave_in_time(self, coordinator: CoordinatorClient, grant: wire.Grant) -> None:
         """Work; when told to leave meanwhile, finish or give back."""
-        self.busy_with = grant
+        self.busy_with, self._heard = grant, time.monotonic()
         work = asyncio.create_task(self._work(coordinator, grant))
         leaving = asyncio.create_task(self._leaving.wait())
         try:
@@ -146,7 +148,8 @@ class Worker:
         facts = {"job": grant.job_id}
         try:
             proof = await self._backend.prove(await self._input(coordinator, grant), grant.batch_hash)
-            await self._until_heard(lambda: coordinator.submit(grant, proof))
+            if not await self._until_heard(grant, lambda: coordinator.submit(grant, proof)):
+                return "unheard"
         except errors.LeaseLost as error:
             log.warning("the lease is lost", extra=facts | {"reason": str(error)})
             return "lost"
@@ -169,16 +172,27 @@ class Worker:
         told = log.critical if is_unprovable else log.warning
         told("not proven", extra={"job": grant.job_id, "batch": grant.batch, "reason": str(error)})
         with contextlib.suppress(errors.LeaseLost, errors.Refused):
-            await self._until_heard(lambda: coordinator.failure(grant, str(error), is_unprovable=is_unprovable))
+            await self._until_heard(grant, lambda: coordinator.failure(grant, str(error), is_unprovable=is_unprovable))
         return "unprovable" if is_unprovable else "failed"
 
-    async def _until_heard(self, say: Callable[[], Awaitable[None]]) -> None:
-        """A coordinator that is away comes back; what a prover has to say to it is not thrown away meanwhile."""
+    async def _until_heard(self, grant: wire.Grant, say: Callable[[], Awaitable[None]]) -> bool:
+        """
+        A coordinator that is away comes back; what a prover has to say to it is not thrown away meanwhile.
+
+        One that leaves waits only for as long as a lease lasts unheard: another does the job then, and where the coordinator
+        was deleted nobody comes back.
+        """
+        beat = grant.heartbeat_ms / 1000
         for failures in itertools.count(1):
             try:
-                return await say()
+                await say()
+                return True
             except errors.Unreachable as error:
-                pause = self._settings.backoff.pause(failures, random.random())
+                silent = time.monotonic() - self._heard
+                if self._leaving.is_set() and silent > UNHEARD_BEATS * beat:
+                    log.error("leaves unheard", extra={"job": grant.job_id, "silent_seconds": round(silent, 1)})
+                    return False
+                pause = min(beat, self._settings.backoff.pause(failures, random.random()))
                 log.warning("not heard", extra={"reason": str(error), "again_in": round(pause, 1)})
                 await asyncio.sleep(pause)
         raise AssertionError("counting ends")
@@ -191,6 +205,7 @@ class Worker:
             progress = f"working for {time.monotonic() - started:.0f} s"
             try:
                 await coordinator.heartbeat(grant, progress)
+                self._heard = time.monotonic()
             except errors.Unreachable as error:
                 log.warning("heartbeat not heard", extra={"job": grant.job_id, "reason": str(error)})
             except errors.ProverError as error:

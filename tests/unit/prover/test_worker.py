@@ -229,6 +229,21 @@ async def test_told_to_leave_it_finishes_the_job_in_hand(served: Served) -> None
     assert job(served, 2).state is JobState.WAITING
 
 
+async def test_told_to_leave_it_does_not_wait_for_a_coordinator_that_nobody_hears(served: Served) -> None:
+    await served.add()
+    async with prover(served, grace_seconds=10 * LIMIT_SECONDS) as running:
+        running.executor.hold()
+        await until(running.executor.began.is_set)
+        running.worker.leave()
+        await served.stop()
+        running.executor.go_on.set()
+        await asyncio.wait_for(running.task, LIMIT_SECONDS)
+    await served.start()
+
+    assert running.worker.outcomes == {"unheard": 1}
+    assert job(served).state is JobState.LEASED
+
+
 @pytest.mark.parametrize("settings", [{"drain": Drain.RELEASE}, {"drain": Drain.FINISH, "grace_seconds": 0.05}])
 async def test_told_to_leave_it_gives_back_what_it_does_not_finish(served: Served, settings: dict[str, Any]) -> None:
     await served.add()

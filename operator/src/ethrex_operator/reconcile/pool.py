@@ -69,7 +69,7 @@ async def reconcile(world: World, pool: ProverPool, changes: list[Change]) -> Re
     cluster = cluster_for(world, pool.namespace, workloads, served=[one.rollup for one in served])
     rendered = [each for one in workloads for each in objects.children(one, owner, cluster)]
     changes += await world.children.ensure(owner, _marked(rendered, leaving))
-    here = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
+    here = [pod for pod in pods if _is_here(pod)]
     ready = sum(_is_ready(pod) for pod in here)
     capacity = _capacity(here, ready, asked)
     holds = capacity.status == conditions.TRUE == asked.active.status
@@ -185,6 +185,10 @@ def _budget(pool: ProverPool, decision: PoolDecision | None) -> Condition:
     if decision.bound is Bound.BUDGET:
         return conditions.no("WithinBudget", "BudgetSpent", f"no more of today's {budget} can be promised")
     return conditions.yes("WithinBudget", "MoneyIsLeft")
+
+
+def _is_here(pod: Object) -> bool:
+    return pod["status"].get("phase") in ("Pending", "Running") and "deletionTimestamp" not in pod["metadata"]
 
 
 def _is_ready(pod: Object) -> bool:

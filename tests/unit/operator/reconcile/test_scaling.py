@@ -204,6 +204,22 @@ def test_who_goes_is_marked_before_a_coordinator_hears_of_it(monkeypatch: pytest
     assert cluster.jobs == []
 
 
+def test_a_pod_that_ends_is_counted_no_more() -> None:
+    cluster = Cluster()
+    found = world(cluster, replicas=1, scaling={"mode": "Fixed"})
+    asyncio.run(pool.reconcile(found, pool_of(found), []))
+    cluster.jobs = [made(one) for one in cluster.wanted if one["kind"] == "Job"]
+    stays, ends = pod_of(cluster.jobs[0]), pod_of(cluster.jobs[0])
+    ends["metadata"] |= {"name": "of-a-job-that-is-gone", "deletionTimestamp": provers.stamp(NOW)}
+    for one in (stays, ends):
+        one["status"]["conditions"] = [{"type": "Ready", "status": "True", "lastTransitionTime": provers.stamp(NOW)}]
+    cluster.pods = [stays, ends]
+
+    told = asyncio.run(pool.reconcile(found, pool_of(found), []))
+
+    assert (told.fields["replicas"], told.fields["readyReplicas"]) == (1, 1)
+
+
 def made(job: Object) -> Object:
     return job | {"metadata": job["metadata"] | {"creationTimestamp": provers.stamp(NOW - 60)}}
 

@@ -61,6 +61,9 @@ def _spec(workload: Workload, cluster: Cluster) -> Object:
             "serviceAccountName": workload.account,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            # The kernel drops a SIGTERM that process 1 does not handle yet: a pod that shall go while its program starts would
+            # stay for its whole grace period. With this, process 1 is another.
+            "shareProcessNamespace": True,
             "restartPolicy": "Always" if workload.lifetime is Lifetime.SERVICE else "Never",
             "terminationGracePeriodSeconds": workload.stop_seconds,
             "securityContext": {
