@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from ethrex_operator.api import loading
 from ethrex_operator.kube import objects
+from ethrex_operator.kube.objects import access
 from ethrex_operator.topology import l1
 from ethrex_operator.topology.workload import Program, Workload
 
@@ -20,15 +22,16 @@ spec:
   network: {genesis: {name: genesis, key: genesis.json}}
   consensus: {external: {jwtSecret: {name: jwt, key: jwt.hex}}}
 """
+OWNER = objects.Owner("EthrexL1Node", "l1", "default", "uid")
+IMAGES = dict.fromkeys(Program, "image")
 ANYBODY_WHO_MONITORS = {"namespaceSelector": {"matchLabels": {"ethrex.dev/monitoring": "true"}}}
 
 
 def let_in(workload: Workload, port: int) -> list[Object] | None:
     """Sources of a port; None is everybody."""
-    owner = objects.Owner("EthrexL1Node", "l1", "default", "uid")
     numbers = {(workload.name, one.name): one.number for one in workload.ports}
-    cluster = objects.Cluster("default", "https://issuer", dict.fromkeys(Program, "image"), numbers)
-    (policy,) = (one for one in objects.children(workload, owner, cluster) if one["kind"] == "NetworkPolicy")
+    cluster = objects.Cluster("default", "https://issuer", IMAGES, numbers)
+    (policy,) = (one for one in objects.children(workload, OWNER, cluster) if one["kind"] == "NetworkPolicy")
     (rule,) = (one for one in policy["spec"]["ingress"] if one["ports"][0]["port"] == port)
     found: list[Object] | None = rule.get("from")
     return found
@@ -58,15 +61,24 @@ def test_metrics_are_for_the_operator_and_who_monitors(node: Workload) -> None:
 
 
 def test_a_consensus_client_finds_the_node_before_it_is_ready_and_users_do_not(node: Workload) -> None:
-    owner = objects.Owner("EthrexL1Node", "l1", "default", "uid")
     numbers = {(node.name, one.name): one.number for one in node.ports}
-    cluster = objects.Cluster("default", "https://issuer", dict.fromkeys(Program, "image"), numbers)
+    cluster = objects.Cluster("default", "https://issuer", IMAGES, numbers)
     services = {
         one["metadata"]["name"]: one["spec"]
-        for one in objects.children(node, owner, cluster)
+        for one in objects.children(node, OWNER, cluster)
         if one["kind"] == "Service"
     }
 
     assert "publishNotReadyAddresses" not in services["l1"]
     assert services["l1-engine"]["publishNotReadyAddresses"] is True
     assert [port["port"] for port in services["l1-engine"]["ports"]] == [8551]
+
+
+def test_what_listens_nowhere_lets_nobody_in_and_says_no_empty_list(node: Workload) -> None:
+    """The API server does not keep an empty list: the wish would never be what stands, and be applied at each start."""
+    policy = access.network_policy(dataclasses.replace(node, ports=()), OWNER)
+
+    assert policy["spec"] == {
+        "podSelector": {"matchLabels": {"ethrex.dev/workload": "l1"}},
+        "policyTypes": ["Ingress"],
+    }

@@ -72,6 +72,7 @@ def door(given: Door, owner: Owner) -> Object:
 
 def network_policy(workload: Workload, owner: Owner) -> Object:
     """What is not said here does not get in. Out it may: an L1 or a signer can be anywhere."""
+    rules = [_rule(port, workload) for port in workload.ports]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -79,7 +80,7 @@ def network_policy(workload: Workload, owner: Owner) -> Object:
         "spec": {
             "podSelector": {"matchLabels": selector(workload)},
             "policyTypes": ["Ingress"],
-            "ingress": [_rule(port, workload) for port in workload.ports],
+            **({"ingress": rules} if rules else {}),  # the API server does not keep an empty list
         },
     }
 
