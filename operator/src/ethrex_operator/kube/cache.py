@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from ..topology.settlement import SIGNER
 from . import kinds, ownership
 from .kinds import Kind
 from .objects.naming import OWNER, OWNER_KIND, WORKLOAD
@@ -22,6 +23,7 @@ from .objects.naming import OWNER, OWNER_KIND, WORKLOAD
 Object = dict[str, Any]
 Place = tuple[str, str, str]  # kind, namespace, name
 OwnerPlace = tuple[str, str, str]  # kind, namespace, name of whom it was made for
+Group = tuple[str, str | None, str]  # kind, namespace and workload; or kind, None and signer, wherever they are
 
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
 METADATA: Final = (
@@ -77,7 +79,7 @@ class Cache:
         self._bodies: dict[Place, bytes] = {}
         self._of_owner: dict[OwnerPlace, set[Place]] = {}
         # Of those with a body; tuples, since nearly all hold one place and a set of one is four times as big.
-        self._of_workload: dict[tuple[str, str, str], tuple[Place, ...]] = {}  # kind, namespace, workload
+        self._groups: dict[Group, tuple[Place, ...]] = {}
         self._passed: dict[str, int] = {}
         self._standing: dict[Place, tuple[int, bytes]] = {}
 
@@ -145,12 +147,12 @@ class Cache:
                 del self._of_owner[seen.owner]
         packed = self._bodies.pop(place, None)
         if packed is not None:
-            key = _workload(place, orjson.loads(packed))
-            left = tuple(one for one in self._of_workload.get(key, ()) if one != place)
-            if left:
-                self._of_workload[key] = left
-            else:
-                self._of_workload.pop(key, None)
+            for key in _groups(place, orjson.loads(packed)):
+                left = tuple(one for one in self._groups.get(key, ()) if one != place)
+                if left:
+                    self._groups[key] = left
+                else:
+                    self._groups.pop(key, None)
         return seen
 
     def _take(self, kind: Kind, given: Object) -> Seen | None:
@@ -165,14 +167,16 @@ class Cache:
         if kind in STATUS:
             kept = _kept(given, STATUS[kind])
             self._bodies[place] = bytes(memoryview(orjson.dumps(kept)))  # its own holds 8 kB for each
-            key = _workload(place, kept)
-            self._of_workload[key] = (*self._of_workload.get(key, ()), place)
+            for key in _groups(place, kept):
+                self._groups[key] = (*self._groups.get(key, ()), place)
         return seen
 
     def _candidates(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> Iterator[Object]:
         places: Iterable[Place] = (place for place in list(self._bodies) if namespace in (None, place[1]))
         if namespace is not None and WORKLOAD in labels:
-            places = self._of_workload.get((kind.name, namespace, labels[WORKLOAD]), ())
+            places = self._groups.get((kind.name, namespace, labels[WORKLOAD]), ())
+        elif namespace is None and SIGNER in labels:
+            places = self._groups.get((kind.name, None, labels[SIGNER]), ())
         elif namespace is not None and OWNER in labels and OWNER_KIND in labels:
             places = self._of_owner.get((labels[OWNER_KIND], namespace, labels[OWNER]), ())
         return (orjson.loads(self._bodies[place]) for place in sorted(places) if place[0] == kind.name)
@@ -187,8 +191,11 @@ def _kept(given: Object, fields: tuple[str, ...]) -> Object:
     return {"metadata": {name: metadata[name] for name in METADATA if name in metadata}, "status": found}
 
 
-def _workload(place: Place, kept: Object) -> tuple[str, str, str]:
-    return place[0], place[1], sys.intern((kept["metadata"].get("labels") or {}).get(WORKLOAD, ""))
+def _groups(place: Place, kept: Object) -> Iterator[Group]:
+    labels = kept["metadata"].get("labels") or {}
+    yield place[0], place[1], sys.intern(labels.get(WORKLOAD, ""))
+    if SIGNER in labels:
+        yield place[0], None, labels[SIGNER]
 
 
 def _has(given: Object, labels: Mapping[str, str]) -> bool:

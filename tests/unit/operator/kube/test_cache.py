@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+import pytest
+
 from ethrex_operator.kube import kinds
 from ethrex_operator.kube.cache import JOB_NAME, Cache
 from ethrex_operator.kube.objects.naming import OWNER, OWNER_KIND, WORKLOAD
+from ethrex_operator.topology.settlement import SIGNER
 
 Object = dict[str, Any]
 PLACE = ("Pod", "team", "l1-0")
@@ -57,6 +61,27 @@ def test_bodies_are_found_by_labels_in_one_namespace_and_in_all() -> None:
     assert names("team", **{JOB_NAME: "deploy"}) == ["c"]
     assert sorted(names(None, **{OWNER_KIND: "EthrexL1Node"})) == ["a", "b"]
     assert names("elsewhere", **{WORKLOAD: "l1"}) == []
+
+
+def test_who_signs_is_asked_without_a_look_at_all_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, unpacked = Cache(), list[bytes]()
+    for number in range(20):
+        job = pod(number + 1, f"job-{number}")
+        job["metadata"]["labels"] |= {SIGNER: str(number % 10), WORKLOAD: f"w{number}"}
+        cache.watched(kinds.JOB, job)
+    cache.forget(("Job", "team", "job-13"))
+    loads = orjson.loads
+
+    def counted(given: bytes) -> Any:
+        unpacked.append(given)
+        return loads(given)
+
+    monkeypatch.setattr(orjson, "loads", counted)
+
+    found = cache.bodies(kinds.JOB, None, {SIGNER: "3"}) + cache.bodies(kinds.JOB, None, {SIGNER: "4"})
+
+    assert [one["metadata"]["name"] for one in found] == ["job-3", "job-14", "job-4"]
+    assert len(unpacked) == 3
 
 
 def test_another_label_moves_an_object() -> None:
