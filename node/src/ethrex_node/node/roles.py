@@ -395,8 +395,8 @@ async def _sponsor(ground: Ground, l1_chain_id: int, session: aiohttp.ClientSess
     if asked.sponsor_key is None:
         return None
     rules = sponsor.Policy(
-        targets=_addresses(asked.sponsor_targets, "sponsor.targets"),
-        delegates=_addresses(asked.sponsor_delegates, "sponsor.delegates"),
+        targets=addresses_of(asked.sponsor_targets, "sponsor.targets"),
+        delegates=addresses_of(asked.sponsor_delegates, "sponsor.delegates"),
         gas_limit=asked.sponsor_gas,
         account=sponsor.Budget(asked.sponsor_account_transactions, asked.sponsor_account_wei),
         day=sponsor.Budget(asked.sponsor_day_transactions, asked.sponsor_day_wei),
@@ -416,7 +416,7 @@ async def _sponsor(ground: Ground, l1_chain_id: int, session: aiohttp.ClientSess
     return sponsor.Sponsor(chain, ground.store, signer, rules, time.time, asked.sponsor_low_balance)
 
 
-def _addresses(given: tuple[str, ...], option: str) -> frozenset[bytes]:
+def addresses_of(given: tuple[str, ...], option: str) -> frozenset[bytes]:
     """Raises `CannotSequence`."""
     try:
         return frozenset(params.data(one, 20) for one in given)

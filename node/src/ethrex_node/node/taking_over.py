@@ -11,23 +11,30 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import aiohttp
 
 from .. import _native
 from ..rollup.committee import kept
 from ..rollup.deploy import Deployment
 from ..rollup.epochs import term
 from ..rollup.follower import confirmations, verdict
-from ..rollup.l1 import errors
+from ..rollup.l1 import errors, signers
 from ..rollup.l1.client import L1Client
 from ..rollup.l1.client import Settings as L1Settings
+from ..rollup.recovery import beginning
 from ..rollup.recovery.published import RecoveryError
 from ..rollup.settings import RollupSettings
 from ..rollup.settlement.settler import status_at
+from ..rollup.sponsor import past
+from ..rollup.sponsor.policy import DAY_SECONDS
 from ..rollup.store import Store
-from ..rollup.store.environment import DATA_NAME, ONLY_ROW
+from ..rollup.store.environment import DATA_NAME, ONLY_ROW, key
 from ..rollup.store.schema import CONFIRMED, LAST_END, NEWEST_HEAD, SEALED, TABLES, TERM, Term, TermState
 from ..rollup.takeover import adopted, cutting, plan
 from . import following, roles, sequencing
@@ -39,9 +46,13 @@ AGAIN_SECONDS: Final = 1.0
 
 
 async def settle(asked: RollupSettings, deployed: Deployment, opened: Opened) -> None:
-    """Leave a data folder in which the sequencer can start. Raises `plan.CannotTakeOver`, `L1Error`, `StoreError`."""
+    """
+    Leave a data folder in which the sequencer can start. Raises `plan.CannotTakeOver`, `CannotBegin`, `L1Error`,
+    `StoreError`.
+    """
     folders = Folders(opened.folder)
-    decided = plan.decide(folders.known(), asked.epoch, is_gone=asked.takeover)
+    is_recovered = opened.native.canonical_hash(0) is None
+    decided = plan.decide(folders.known(), asked.epoch, is_gone=asked.takeover, is_recovered=is_recovered)
     if isinstance(decided, plan.GoOn):
         return
     most = cutting.Most(asked.batch_blobs, asked.batch_gas)
@@ -51,7 +62,8 @@ async def settle(asked: RollupSettings, deployed: Deployment, opened: Opened) ->
             client = await L1Client.open(l1)
             try:
                 await roles.check_chain(deployed, opened.genesis, client)
-                await _take_over(decided, folders, deployed, opened, client, most)
+                paying = await _sponsor(asked, client)
+                await _take_over(decided, folders, deployed, opened, client, most, paying)
                 return
             finally:
                 await client.close()
@@ -101,6 +113,7 @@ async def _take_over(
     opened: Opened,
     client: L1Client,
     most: cutting.Most,
+    paying: Paying | None,
 ) -> None:
     """Raises `plan.CannotTakeOver`, `L1Error`, `RecoveryError`."""
     if begin.is_own:
@@ -109,25 +122,33 @@ async def _take_over(
     native = opened.native
     head = native.head()
     with _opened(folders.follower) as store:
-        l1 = confirmations.Confirmations(store, client, deployed.addresses, confirmations.Settings(tag="latest"))
+        begun = beginning.found(store)
+        floor = None if begun is None else verdict.mark_of(begun[0].statement)
+        wanted = confirmations.Settings(tag="latest")
+        l1 = confirmations.Confirmations(store, client, deployed.addresses, wanted, floor=floor)
         await l1.step()
+        if l1.unfounded is not None:
+            raise plan.CannotTakeOver(l1.unfounded)
         with store.read() as txn:
-            confirmed = [row for _, row in txn.scan(CONFIRMED)]
+            above = 0 if floor is None else floor.batch
+            confirmed = [row for _, row in txn.scan(CONFIRMED, start=key(above + 1))]
         agreement = l1.agreement(head.number, native.canonical_hash)
-    last = verdict.mark(confirmed[-1]) if confirmed else None
+    last = verdict.mark(confirmed[-1]) if confirmed else floor
     plan.check(begin, verdict.Mark(0, head.number, head.hash), plan.OnL1(last, agreement))
     state = TermState.SEALING if begin.ended is not None else TermState.FENCING
     base = await _final(client, deployed)
     on_l1 = 0 if last is None else last.batch
     fresh = Term(begin.epoch, state, base=min(base, on_l1))
-    previous = confirmed[-1].statement if confirmed else deployed.statement(opened.genesis)
+    first = deployed.statement(opened.genesis) if begun is None else begun[0].statement
+    previous = confirmed[-1].statement if confirmed else first
     source = adopted.Source(
         reader := native.reader(),
         head.number,
         confirmed,
         lambda rows: cutting.ends(rows, previous, _make_batch(reader, deployed), most),
+        begun,
     )
-    await asyncio.to_thread(_make, folders, source, fresh)
+    await asyncio.to_thread(_make, folders, source, fresh, paying, deployed.chain_id)
     log.warning("this folder's sequencer has taken over", extra={"epoch": fresh.epoch, "block": head.number})
 
 
@@ -154,11 +175,42 @@ async def _final(client: L1Client, deployed: Deployment) -> int:
     return (await status_at(client, deployed.addresses, final)).last_committed
 
 
-def _make(folders: Folders, source: adopted.Source, fresh: Term) -> None:
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """The sponsor of the new sequencer."""
+
+    address: bytes
+    targets: frozenset[bytes]
+
+
+async def _sponsor(asked: RollupSettings, client: L1Client) -> Paying | None:
+    """Raises `SignerError`, `CannotSequence`."""
+    if asked.sponsor_key is None:
+        return None
+    targets = roles.addresses_of(asked.sponsor_targets, "sponsor.targets")
+    async with aiohttp.ClientSession() as session:
+        return Paying((await signers.open_signer(asked.sponsor_key, client.chain_id, session)).address, targets)
+
+
+def _count_sponsored(store: Store, source: adopted.Source, paying: Paying, chain_id: int) -> None:
+    """What its account has paid for already counts within its limits."""
+    first = 1 if source.begun is None else source.begun[0].last_block + 1
+
+    def ask(method: str, *given: Any) -> Any:
+        return adopted.ask(source.reader, method, *given)
+
+    found = past.payments(ask, paying.address, paying.targets, range(first, source.head + 1), chain_id)
+    counted = store.write_now(lambda txn: past.count(txn, found, int(time.time()) // DAY_SECONDS))
+    log.info("sponsored transactions of before are counted", extra={"transactions": counted})
+
+
+def _make(folders: Folders, source: adopted.Source, fresh: Term, paying: Paying | None, chain_id: int) -> None:
     if folders.part.exists():
         shutil.rmtree(folders.part)
     with _opened(folders.part) as store:
         adopted.fill(store, source)
+        if paying is not None:
+            _count_sponsored(store, source, paying, chain_id)
         store.write_now(lambda txn: term.put(txn, fresh))
     folders.put_in_place(fresh)
 

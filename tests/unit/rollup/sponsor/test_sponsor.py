@@ -14,9 +14,11 @@ import pytest
 
 from ethrex_node.pool.door import Door
 from ethrex_node.rollup.l1 import signers
-from ethrex_node.rollup.sponsor import Budget, Chain, Policy, Sponsor, errors, ledger
-from ethrex_node.rollup.sponsor.policy import Scope, Used
+from ethrex_node.rollup.sponsor import Budget, Chain, Policy, Sponsor, errors, ledger, past
+from ethrex_node.rollup.sponsor.policy import DAY_SECONDS, Scope, Used
 from ethrex_node.rollup.sponsor.request import Request
+from ethrex_node.rollup.store import Store
+from ethrex_node.rollup.store.schema import TABLES
 from ethrex_node.rpc import logs
 from unit.rollup.rollups import CHAIN_ID, COUNTER, GWEI, KEY
 from unit.rollup.sequencer.sequencers import Running
@@ -238,3 +240,38 @@ async def test_beyond_the_limits_nothing_is_replaced_and_that_is_told_once(
     assert len(told) == 1
     assert "fees have risen" in vars(told[0])["reason"]
     made.close()
+
+
+async def test_whoever_takes_over_counts_what_the_chain_says_was_paid_for(sponsoring: Sponsoring) -> None:
+    running, mine = sponsoring.running, sponsoring.sponsor
+    await running.sequencer.start()
+    for _ in range(2):
+        await mine.send(CALL)
+        await sponsoring.seal()
+    running.user.nonce = 2
+    running.admit(running.user.send(b"\x77" * 20, 1))  # by hand, with value: nobody was sponsored
+    await running.sequencer.step()
+    await running.sequencer.step()
+    await mine.send(CALL)
+    await sponsoring.seal()
+    today = running.chain.head.timestamp // DAY_SECONDS
+    scopes = (Scope("all"), Scope("day", today))
+    with running.store.read() as txn:
+        promised = {scope: ledger.used(txn, scope) for scope in (Scope("all"),)}
+
+    blocks = range(1, running.chain.head.number + 1)
+    found = list(past.payments(sponsoring.ask, mine.address, RULES.targets, blocks, CHAIN_ID))
+    fresh = Store.open(running.folder / "fresh", TABLES, map_bytes=1 << 26)
+    try:
+        assert fresh.write_now(lambda txn: past.count(txn, iter(found), today)) == 3
+        with fresh.read() as txn:
+            counted = {scope: ledger.used(txn, scope) for scope in scopes}
+            assert ledger.pending(txn) == []
+    finally:
+        fresh.close()
+
+    assert counted[Scope("all")] == counted[Scope("day", today)] == promised[Scope("all")]
+    assert promised[Scope("all")].transactions == 3
+    assert [one.row.accounts for one in found] == [(), (), ()], "the target stands for no user"
+    (other, *_) = past.payments(sponsoring.ask, mine.address, frozenset(), blocks, CHAIN_ID)
+    assert other.row.accounts == (COUNTER,)

@@ -95,3 +95,13 @@ OTHER = Mark(0, 70, b"\x08" * 32)
 def test_on_what_no_epoch_begins(begin: Begin, head: Mark, l1: OnL1, kind: type[Exception], said: str) -> None:
     with pytest.raises(kind, match=said):
         plan.check(begin, head, l1)
+
+
+def test_a_folder_that_begins_with_what_another_lost_needs_an_epoch() -> None:
+    with pytest.raises(plan.CannotTakeOver, match="name --epoch, one above the highest"):
+        plan.decide(Known(None), None, is_gone=False, is_recovered=True)
+    assert plan.decide(Known(None), 2, is_gone=False, is_recovered=True) == Begin(2, None, is_own=True)
+    assert plan.decide(Known(None), 1, is_gone=False, is_recovered=True) == GoOn()
+    assert plan.decide(Known(Term(2)), None, is_gone=False, is_recovered=True) == GoOn(), "it is in the folder by now"
+    assert plan.decide(Known(None, 3), None, is_gone=True, is_recovered=True) == Begin(4, None, is_own=False)
+    plan.check_own(Begin(2, None, is_own=True), 7)

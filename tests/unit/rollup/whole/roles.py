@@ -138,11 +138,10 @@ class Chain:
 
 
 @contextmanager
-def l1(folder: Path, *flags: str) -> Iterator[tuple[str, Part]]:
+def l1(folder: Path) -> Iterator[tuple[str, Part]]:
     """A dev L1 with its blocks on disk, at a port that a restart has again."""
     port = free_port()
     command = ["ethrex", "--dev", "--datadir", str(folder / "l1"), "--http.port", str(port), "--dev.block-time", "0.3"]
-    command += flags
     part = Part("l1", command, folder / "l1.log")
     part.start()
     try:

@@ -80,12 +80,12 @@ class Node:
             {"COMMITTER": self.committer.key.hex(), "SETTLER": self.settler.key.hex()},
         )
 
-    def follower(self, of: str) -> Part:
+    def follower(self, of: str, *flags: str) -> Part:
         return Part(
             "follower",
             [
                 *("ethrex", "l2", "follow", *self._common(), "--sequencer", of),
-                *("--follow.tag", "latest", "--follow.l1-interval", "0.3", "--follow.interval", "0.1"),
+                *("--follow.tag", "latest", "--follow.l1-interval", "0.3", "--follow.interval", "0.1", *flags),
             ],
             self.home / "follower.log",
         )

@@ -102,7 +102,7 @@ class World:
 
     def begin_with(self, folder: Path) -> None:
         """How the sequencer is started from now on."""
-        self.chain.sequencer.command += ["--reconstructed", str(folder)]
+        self.chain.sequencer.command += ["--reconstructed", str(folder), "--epoch", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +153,12 @@ def test_a_rollup_goes_on_from_what_l1_holds(world: World) -> None:
     told = reconstructed(world.folder, chain, recovered, "--verified")
     assert (told["batches"], told["stateRoot"]) == (verified, before["header"]["stateRoot"])
     command = list(chain.sequencer.command)
+    chain.sequencer.command += ["--reconstructed", str(whole)]
+    chain.sequencer.start()
+    until(lambda: "name --epoch, one above the highest" in chain.sequencer.log.read_text(), chain.sequencer)
+    chain.sequencer.process.wait(60)
+    shutil.rmtree(world.data)
+    chain.sequencer.command[:] = command
     world.begin_with(whole)
     chain.sequencer.start()
     until(lambda: f"Begin with batch {verified}" in chain.sequencer.log.read_text(), chain.sequencer)
@@ -202,6 +208,9 @@ def test_a_rollup_goes_on_from_what_l1_holds(world: World) -> None:
     world.user("claim", "--claims", str(recovered), "--amount", "7 USD", "--token-l2", token_l2)
     balance = {"to": token_l1, "data": "0x" + BALANCE_OF.call(alice).hex()}
     assert int(world.l1("eth_call", balance, "latest"), 16) == 1_000_000 - 100 + 7
+
+    (signed,) = {ask(chain.url, "ethrex_getBlocks", hex(height(chain.url)))["newest"]["epoch"]}
+    assert signed == "0x2", "followers that heard of the first epoch listen"
 
     # What is from before is an error that says so.
     assert refused(chain.url, "ethrex_getBatchByNumber", hex(verified))["code"] == -39004

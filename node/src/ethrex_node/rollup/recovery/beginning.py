@@ -12,7 +12,8 @@ from ethrex_node.rollup.recovery.start import Start
 from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import contracts
 from ethrex_node.rollup.store import Store, Txn, started
-from ethrex_node.rollup.store.schema import SealedBlock, Started
+from ethrex_node.rollup.store.environment import key
+from ethrex_node.rollup.store.schema import SEALED, SealedBlock, Started
 
 TIMESTAMP, EXTRA_DATA = 11, 12  # in a header; the latter has place in the second (1 byte), L1's two prices (8 each)
 
@@ -42,13 +43,28 @@ def ensure(store: Store, native: _native.Chain, start: Start | None) -> Started 
         )
     queue_index = contracts.number_of(start.statement, "queueIndex")
     row = Started(start.statement, start.number, start.block, queue_index)
-    store.write_now(lambda txn: _begin(txn, row, start))
+    store.write_now(lambda txn: write(txn, row, _last_block(start)))
     return row
 
 
-def _begin(txn: Txn, row: Started, start: Start) -> None:
+def write(txn: Txn, row: Started, last_block: SealedBlock) -> None:
+    """`last_block` is that of the batch."""
     started.put(txn, row)
-    sealed.put(txn, _last_block(start))
+    sealed.put(txn, last_block)
+
+
+def found(store: Store) -> tuple[Started, SealedBlock] | None:
+    """What was written; None: the data begins with the genesis. Raises `CannotBegin`."""
+    with store.read() as txn:
+        row = started.found(txn)
+        block = None if row is None else txn.get(SEALED, key(row.last_block))
+    if row is None:
+        return None
+    if block is None:
+        raise CannotBegin(
+            f"{store.folder} says that it begins behind block {row.last_block}, and has nothing of that block"
+        )
+    return row, block
 
 
 def _last_block(start: Start) -> SealedBlock:

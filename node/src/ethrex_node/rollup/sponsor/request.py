@@ -64,7 +64,7 @@ def read(asked: Mapping[str, Any], chain_id: int) -> Request:
     listed = _field(given, "authorizationList", params.array, [])
     if len(listed) > MOST_AUTHORIZATIONS:
         raise errors.InvalidParams(f"{len(listed)} authorizations, at most {MOST_AUTHORIZATIONS} are sponsored at once")
-    signed = tuple(_authorization(one, number, chain_id) for number, one in enumerate(listed))
+    signed = tuple(read_authorization(one, number, chain_id) for number, one in enumerate(listed))
     return Request(_field(given, "to", _address, b""), (data if data is not None else also) or b"", signed)
 
 
@@ -75,7 +75,8 @@ def authority_of(one: Authorization) -> bytes | None:
     return signers.recover(_native.keccak256(preimage), signature)
 
 
-def _authorization(value: Any, number: int, chain_id: int) -> Signed:
+def read_authorization(value: Any, number: int, chain_id: int) -> Signed:
+    """Raises `InvalidParams`."""
     where = f"authorizationList[{number}]"
     try:
         given = params.mapping(value)

@@ -14,11 +14,12 @@ from typing import Any, Final
 import orjson
 
 from ethrex_node import _native
+from ethrex_node.rollup.recovery import beginning
 from ethrex_node.rollup.sequencer import sealed
 from ethrex_node.rollup.settlement import batches, contracts
 from ethrex_node.rollup.store import Store, Txn
 from ethrex_node.rollup.store import batches as stored
-from ethrex_node.rollup.store.schema import Batch, Confirmed, Message, SealedBlock
+from ethrex_node.rollup.store.schema import Batch, Confirmed, Message, SealedBlock, Started
 
 GAS_USED, TIMESTAMP, EXTRA_DATA = 10, 11, 12  # in a header
 QUEUE_KIND: Final = 0x7E
@@ -29,12 +30,17 @@ NO_INPUT: Final = bytes(32)  # of a batch whose proofs nobody needs any more, or
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The chain up to `head`; `confirmed` are all batches on L1 from the first on."""
+    """
+    The chain up to `head`; `confirmed` are all batches on L1 from the first on, or behind the one that the data begins with.
+    """
 
     reader: _native.Reader
     head: int
     confirmed: Sequence[Confirmed]
     ends: Callable[[Sequence[SealedBlock]], Sequence[int]]  # of blocks that are in no batch on L1, which end one
+    begun: tuple[Started, SealedBlock] | None = (
+        None  # with what the data begins if not with the genesis, and its last block
+    )
 
 
 def fill(store: Store, source: Source) -> None:
@@ -45,7 +51,10 @@ def fill(store: Store, source: Source) -> None:
     last = next(upper, None)
     left: list[SealedBlock] = []
     part: list[SealedBlock] = []
-    for row in blocks(source.reader, source.head):
+    if source.begun is not None:
+        place, block = source.begun
+        store.write_now(lambda txn: beginning.write(txn, place, block))
+    for row in blocks(source.reader, source.head, None if source.begun is None else source.begun[0]):
         if last is None:
             left.append(row)
             continue
@@ -61,10 +70,10 @@ def fill(store: Store, source: Source) -> None:
     _take_over_batches(store, source, gas)
 
 
-def blocks(reader: _native.Reader, head: int) -> Iterator[SealedBlock]:
+def blocks(reader: _native.Reader, head: int, begun: Started | None = None) -> Iterator[SealedBlock]:
     """What a sequencer remembers of its blocks, out of the blocks themselves."""
-    queue_index = 0
-    for number in range(1, head + 1):
+    last, queue_index = (0, 0) if begun is None else (begun.last_block, begun.queue_index)
+    for number in range(last + 1, head + 1):
         raw = bytes.fromhex(ask(reader, "debug_getRawBlock", hex(number))[2:])
         header, transactions, *_ = _native.rlp_decode(raw)
         queue_index += sum(isinstance(one, bytes) and one[0] == QUEUE_KIND for one in transactions)
@@ -93,7 +102,7 @@ def _put(store: Store, rows: Sequence[SealedBlock]) -> None:
 
 def _take_over_batches(store: Store, source: Source, gas: Mapping[int, int]) -> None:
     """As they stand on L1, with the messages that left with them."""
-    first = 1
+    first = 1 if source.begun is None else source.begun[0].last_block + 1
     found: list[tuple[Batch, list[Message]]] = []
     for one in source.confirmed:
         last = contracts.number_of(one.statement, "lastBlock")

@@ -61,14 +61,20 @@ class Begin:
     is_own: bool
 
 
-def decide(known: Known, epoch: int | None, *, is_gone: bool) -> GoOn | Begin:
+def decide(known: Known, epoch: int | None, *, is_gone: bool, is_recovered: bool = False) -> GoOn | Begin:
     """
-    `epoch` is the one that was asked for, `is_gone` somebody's word that the sequencer before seals no more. Raises
-    `CannotTakeOver`.
+    `epoch` is the one that was asked for, `is_gone` somebody's word that the sequencer before seals no more, `is_recovered`
+    that an empty folder begins with what another lost. Raises `CannotTakeOver`.
     """
     own = known.own
     newest = max(known.seen, own.epoch if own is not None else 0)
     if newest == 0:
+        if is_recovered and epoch is None:
+            raise CannotTakeOver(
+                "the epochs of the sequencers that lost this rollup's data are not on L1, and followers that heard of a later "
+                "one than ours would not listen: name --epoch, one above the highest that any follower knows "
+                "(ethrex_follower_epoch of its metrics, or `newest` of its ethrex_getBlocks); 2 where there was one sequencer"
+            )
         return GoOn() if epoch in (None, FIRST_EPOCH) else Begin(epoch or FIRST_EPOCH, None, is_own=True)
     is_newest = own is not None and own.epoch == newest
     if own is not None and is_newest and own.epoch == epoch:
@@ -143,8 +149,12 @@ def check(begin: Begin, head: Mark, l1: OnL1) -> None:
 
 
 def check_own(begin: Begin, last_committed: int) -> None:
-    """The same for a folder whose own sequencer handed over, and may still have to commit. Raises `CannotTakeOver`."""
-    assert begin.ended is not None, "else there is nothing to go on from"
+    """
+    The same for a folder whose own sequencer handed over, and may still have to commit; one where nobody has sealed yet has
+    nothing to go on from. Raises `CannotTakeOver`.
+    """
+    if begin.ended is None:
+        return
     _nobody_goes_on(begin.ended, last_committed)
 
 
