@@ -11,7 +11,6 @@ again. All of it is found again from chain and store after a crash.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +25,13 @@ from ethrex_node.rollup.epochs.seen import NotBelieved, OldEpoch, Seen
 from ethrex_node.rollup.follower import verdict
 from ethrex_node.rollup.follower.confirmations import Confirmations
 from ethrex_node.rollup.follower.feed import Away, BadFeed, Block, Blocks, Feed
+from ethrex_node.rollup.follower.following import Following
 from ethrex_node.rollup.follower.verdict import Mark
 from ethrex_node.rollup.l1.errors import L1Error
 
 log = logging.getLogger(__name__)
 
 ALARM_SECONDS: Final = 1.0  # between two looks at a sequencer that lied
-ZERO: Final = bytes(32)
 
 
 class Lie(Exception):
@@ -45,8 +44,10 @@ class Settings:
     most_lag_seconds: float = 30.0
 
 
-class Follower:
+class Follower(Following):
     """From `run` to its cancellation. `alarm` is what the sequencer did that it must not, `away` why it is not asked."""
+
+    what_alarms = "the sequencer is not followed"
 
     def __init__(
         self,
@@ -57,32 +58,15 @@ class Follower:
         settings: Settings,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.alarm: str | None = None
+        super().__init__(chain, l1)
         self.away: str | None = None
         self.latest = 0
-        self.taken = 0
-        self.alarms = 0
-        self.rewinds = 0
-        self._chain = chain
         self._feed = feed
-        self._l1 = l1
         self._seen = seen
         self._settings = settings
         self._now = now
-        self._caught_up_at: float | None = None
-        self._named: tuple[bytes, bytes] | None = None
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self._turn()
-
-    async def _turn(self) -> None:
-        """A step, and the wait until the next is due."""
-        await asyncio.sleep(await self._try_step())
-
-    async def _try_step(self) -> float:
-        """Gives how long to wait for the next."""
+    async def try_step(self) -> float:
         try:
             taken = await self.step()
         except (Lie, BadFeed, NotBelieved) as error:
@@ -118,7 +102,7 @@ class Follower:
             )
         await self._take(came.covered)
         if self._chain.head.number >= came.latest:
-            self._caught_up_at = self._now()
+            self.caught_up_at = self._now()
         self._all_well()
         return len(came.covered)
 
@@ -202,20 +186,6 @@ class Follower:
             self.rewinds += 1
             await self._chain.set_head(target)
 
-    async def _name(self, safe: Mark | None, final: Mark | None) -> None:
-        """safe: in a batch that is on L1. finalized: verified, in a final block of L1."""
-        first = self._chain.native.canonical_hash(0) if self._named is not None else None  # all batches were taken back
-        wanted = (first or ZERO if safe is None else safe.hash, ZERO if final is None else final.hash)
-        if wanted not in (self._named, (ZERO, ZERO)):
-            await self._chain.name(*wanted)
-            self._named = wanted
-
-    def _raise_alarm(self, reason: str) -> None:
-        if reason != self.alarm:
-            self.alarms += 1
-            log.critical("the sequencer is not followed", extra={"reason": reason})
-        self.alarm = reason
-
     def _all_well(self) -> None:
         if self.alarm is not None:
             log.warning("the sequencer is followed again", extra={"was": self.alarm})
@@ -223,7 +193,7 @@ class Follower:
 
     def lag(self) -> str | None:
         """A check for readiness."""
-        why = verdict.lag(self._now(), self._caught_up_at, self._settings.most_lag_seconds)
+        why = verdict.lag(self._now(), self.caught_up_at, self._settings.most_lag_seconds)
         return why if why is None or self.away is None else f"{why}; {self.away}"
 
     def metrics(self) -> Iterator[Metric]:

@@ -8,7 +8,6 @@ taken back here. All of it is found again from chain and store after a crash.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,6 +20,7 @@ from ethrex_node import _native
 from ethrex_node.chain import Chain
 from ethrex_node.observe import metrics
 from ethrex_node.rollup.follower.confirmations import Confirmations
+from ethrex_node.rollup.follower.following import Following
 from ethrex_node.rollup.follower.verdict import Mark
 from ethrex_node.rollup.l1.client import L1Client
 from ethrex_node.rollup.l1.errors import L1Error
@@ -34,7 +34,6 @@ from ethrex_node.rollup.store.schema import Confirmed
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS: Final = 1.0  # after what could not be had
-ZERO: Final = bytes(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +42,13 @@ class Settings:
     most_lag_seconds: float = 30.0
 
 
-class FromL1:
+class FromL1(Following):
     """
     From `run` to its cancellation. `before` is the encoding of the batch that the chain here begins with; `lacks` says what
     could not be had, `alarm` that a batch does not lead to what was committed.
     """
+
+    what_alarms = "a batch on L1 is not what it says"
 
     def __init__(
         self,
@@ -59,32 +60,15 @@ class FromL1:
         settings: Settings,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.alarm: str | None = None
+        super().__init__(chain, l1)
         self.lacks: str | None = None
-        self.taken = 0
-        self.alarms = 0
-        self.rewinds = 0
-        self._chain = chain
-        self._l1 = l1
         self._read = read
         self._source = source
         self._before = before
         self._settings = settings
         self._now = now
-        self._caught_up_at: float | None = None
-        self._named: tuple[bytes, bytes] | None = None
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self._turn()
-
-    async def _turn(self) -> None:
-        """A step, and the wait until the next is due."""
-        await asyncio.sleep(await self._try_step())
-
-    async def _try_step(self) -> float:
-        """Gives how long to wait for the next."""
+    async def try_step(self) -> float:
         try:
             has_taken = await self.step()
         except _native.ProgramRefused as error:
@@ -111,7 +95,7 @@ class FromL1:
         number = contracts.number_of(self._before, "number") if good is None else good.batch
         following = self._l1.confirmed(number + 1)
         if following is None:
-            self._caught_up_at = seen_at
+            self.caught_up_at = seen_at
             return False
         await self._take(self._statement(number), following)
         return True
@@ -128,16 +112,8 @@ class FromL1:
             )
             self.rewinds += 1
             await self._chain.set_head(target)
-        await self._name(good)
+        await self._name(good, self._l1.final_by(self._chain.head.number))
         return good
-
-    async def _name(self, good: Mark | None) -> None:
-        """safe: in a batch that is on L1. finalized: verified, in a final block of L1."""
-        final = self._l1.final_by(self._chain.head.number)
-        wanted = (ZERO if good is None else good.hash, ZERO if final is None else final.hash)
-        if good is not None and wanted != self._named:
-            await self._chain.name(*wanted)
-            self._named = wanted
 
     def _statement(self, number: int) -> bytes:
         row = self._l1.confirmed(number)
@@ -151,17 +127,11 @@ class FromL1:
         facts = {"batch": batch.number, "block": batch.last_block, "state_root": batch.state_root.hex()}
         log.info("a batch of L1 is taken", extra=facts)
 
-    def _raise_alarm(self, reason: str) -> None:
-        if reason != self.alarm:
-            self.alarms += 1
-            log.critical("a batch on L1 is not what it says", extra={"reason": reason})
-        self.alarm = reason
-
     def lag(self) -> str | None:
         """A check for readiness."""
-        if self._caught_up_at is None:
+        if self.caught_up_at is None:
             why = "L1's newest batch was not reached yet"
-        elif (behind := self._now() - self._caught_up_at) > self._settings.most_lag_seconds:
+        elif (behind := self._now() - self.caught_up_at) > self._settings.most_lag_seconds:
             why = f"behind L1 for {behind:.1f} s, more than {self._settings.most_lag_seconds:g}"
         else:
             return None
