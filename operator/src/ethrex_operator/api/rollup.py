@@ -193,7 +193,7 @@ class RollupSpec(Model):
     """An EthrexSettlement on the same L1, which allows it. Left out, the rollup has contracts of its own, whose addresses follow
     from its namespace and name."""
     bootstrap: Literal["New", "L1"] = "New"
-    """L1: rebuild the state from what is published there."""
+    """L1: the state after the last verified batch is rebuilt from what is published there, and the chain goes on from it."""
     mode: Literal["Rollup", "Validium"] = "Rollup"
     committee: Committee | None = None
     """Of mode Validium, and only there."""
@@ -234,6 +234,12 @@ class RollupSpec(Model):
             "an archive needs l1.beaconUrl: blobs come from there",
             lambda spec: not spec.archive.enabled or spec.l1.ref is not None or spec.l1.beacon_url is not None,
             "l1.beaconUrl",
+        ),
+        Rule(
+            "self.bootstrap == 'New' || has(self.sequencer.epoch)",
+            "bootstrap L1 needs sequencer.epoch, one above the highest that the chain has had: L1 knows none",
+            lambda spec: spec.bootstrap == "New" or spec.sequencer.epoch is not None,
+            "sequencer.epoch",
         ),
         *(
             Rule(f"self.{name} == oldSelf.{name}", f"{name} cannot be changed: L1 knows the chain by it", path=name)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
-from . import archive, committee, dev_accounts, l1, running, settlement, signing
+from . import archive, bootstrap, committee, dev_accounts, l1, running, settlement, signing
 from .errors import Unmet
 from .facts import L1
 from .settlement import Settlement
@@ -70,13 +70,11 @@ class Wanted:
 
 def registrar(wanted: Wanted, at: L1) -> Workload:
     """The deployer that brings the chain to L1. `at` is the L1 as seen from where it runs. Raises `Unmet`."""
-    _refuse_unserved(wanted.rollup)
     return settlement.registrar(wanted.rollup, wanted.settlement, at, _registered(wanted))
 
 
 def workloads(wanted: Wanted) -> tuple[Workload, ...]:
     """The chain, once its contracts are there: the sequencer first. Raises `Unmet`."""
-    _refuse_unserved(wanted.rollup)
     planned = settlement.plan(wanted.settlement, (_registered(wanted),), hand_over=False)
     rollup, at = wanted.rollup, wanted.l1
     followers = (_follower(wanted, planned, number) for number in range(rollup.spec.followers.replicas))
@@ -102,15 +100,6 @@ def _registered(wanted: Wanted) -> dict[str, Any]:
         )
     members = committee.planned(wanted.rollup, wanted.l1)
     return settlement.chain(wanted.rollup, _keys(wanted.rollup, wanted.l1).committer.address, signers, members)
-
-
-def _refuse_unserved(rollup: EthrexRollup) -> None:
-    """What the API takes and nothing here runs yet is said, and not left out in silence. Raises `Unmet`."""
-    spec = rollup.spec
-    if spec.bootstrap != "New":
-        raise Unmet(
-            "BootstrapNotServed", f"spec.bootstrap {spec.bootstrap}: a chain is begun anew, or goes on with its volume"
-        )
 
 
 def sequencer_name(rollup: EthrexRollup) -> str:
@@ -176,7 +165,7 @@ def _sequencer(wanted: Wanted, keys: _Keys, planned: str) -> Workload:
         image=running.image(spec.image),
         lifetime=Lifetime.SERVICE,
         arguments=_sequencer_arguments(wanted, keys),
-        before=(settlement.record(wanted.l1, DATA),),
+        before=(settlement.record(wanted.l1, DATA), *bootstrap.before(rollup, wanted.l1, DATA)),
         ports=(RPC, COORDINATOR, METRICS),
         files=files,
         volumes=(running.volume(DATA, spec.sequencer.storage),),
@@ -202,13 +191,13 @@ def _follower(wanted: Wanted, planned: str, number: int) -> Workload:
         lifetime=Lifetime.SERVICE,
         arguments=(
             *("l2", "follow", "--deployment", settlement.recorded(rollup, DATA)),
-            *("--datadir", InVolume(DATA, "chain"), *l1.rpc(asked.rpc)),
+            *("--datadir", InVolume(DATA, "chain"), *bootstrap.arguments(rollup, DATA), *l1.rpc(asked.rpc)),
             *("--eth.rpc-url", settlement.listed(wanted.l1), "--follow.tag", _tag(wanted)),
             *("--sequencer", UrlOf(sequencer_name(rollup), RPC.name), "--follow.max-lag", str(asked.max_lag_seconds)),
             *running.metrics(),
             *running.tracing(spec.tracing),
         ),
-        before=(settlement.record(wanted.l1, DATA),),
+        before=(settlement.record(wanted.l1, DATA), *bootstrap.before(rollup, wanted.l1, DATA)),
         ports=(RPC, METRICS),
         files=(File(settlement.PLAN, Text(planned)),),
         volumes=(running.volume(DATA, asked.storage),),
@@ -231,7 +220,7 @@ def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
     kinds = spec.proving.policy.require
     return (
         *("l2", "sequencer", "--deployment", settlement.recorded(wanted.rollup, DATA)),
-        *("--datadir", InVolume(DATA, "chain"), *l1.rpc(spec.sequencer.rpc)),
+        *("--datadir", InVolume(DATA, "chain"), *bootstrap.arguments(wanted.rollup, DATA), *l1.rpc(spec.sequencer.rpc)),
         *("--eth.rpc-url", settlement.listed(wanted.l1), "--watcher.tag", _tag(wanted)),
         *("--eth.max-fee-per-gas", str(spec.commit.max_fee_per_gas_wei)),
         *("--eth.max-fee-per-blob-gas", str(spec.commit.max_fee_per_blob_gas_wei)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,36 @@ def test_a_sequencer_that_handed_over_goes_on_with_the_next_epoch_of_its_manifes
     assert json.loads(handed.stdout)["done"]
     assert json.loads(asked.stdout)["lastBlock"] == json.loads(handed.stdout)["lastBlock"]
     assert not ready
+
+
+def test_a_rollup_whose_data_are_gone_goes_on_from_what_l1_has(root: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "rollup.yaml"
+    changed = EXAMPLE.read_text().replace("  sequencer:\n", "  bootstrap: L1\n  sequencer:\n    epoch: 2\n")
+    manifest.write_text(changed)
+    account = "0xa0ee7a142d267c1f36714e4a8f75612f20a79720"
+
+    def batches() -> dict[str, int]:
+        found: dict[str, int] = status(root, "rollup")["rollups"]["rollup"]["batches"]
+        return found
+
+    with up(root) as first:
+        wait_for("ready", lambda: is_ready(root, "rollup"))
+        url = status(root, "rollup")["public"]["rollup-sequencer"]
+        wait_for("funded", lambda: int(ask(url, "eth_getBalance", account, "latest"), 16) > 0)
+        wait_for("all verified", lambda: (found := batches())["verified"] == found["made"] > 0)
+        before = batches()["verified"]
+        first.send_signal(signal.SIGINT)
+        first.wait(LIMIT_SECONDS)
+    shutil.rmtree(root / "rollup" / "data" / "rollup-sequencer")
+    with up(root, "-f", str(manifest), "--no-fund"):
+        wait_for("ready again", lambda: is_ready(root, "rollup"))
+        url = status(root, "rollup")["public"]["rollup-sequencer"]
+        balance = int(ask(url, "eth_getBalance", account, "latest"), 16)
+        deposit = control(root, "deposit", "1.5eth", "--key", "dev:5", "--to", STRANGER, "--json")
+        wait_for("a verified batch", lambda: batches()["verified"] > before)
+
+    assert balance == 1_000 * 10**18
+    assert deposit.returncode == 0
 
 
 def test_two_rollups_run_side_by_side_and_one_is_taken_down(root: Path) -> None:

@@ -240,6 +240,37 @@ FOLLOWED = "  followers: {replicas: 1}\n  archive: {enabled: true}\n  batching:\
 ARCHIVED = EXAMPLE.replace("  batching:\n", FOLLOWED)
 
 
+FROM_L1 = "  bootstrap: L1\n  sequencer: {epoch: 2}\n  batching:\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "word", "places"),
+    [
+        (
+            EXAMPLE.replace("  sequencer:\n    blockTimeMilliseconds: 1000\n", ""),
+            "rollup",
+            "--beacon",
+            [UrlOf("l1", "rpc")],
+        ),
+        (VALIDIUM, "validium", "--da", [UrlOf(member, "payloads") for member in MEMBERS]),
+    ],
+)
+def test_a_chain_that_goes_on_from_l1_is_rebuilt_before_its_volume_is_begun_with(
+    text: str, name: str, word: str, places: list[UrlOf]
+) -> None:
+    followed = FROM_L1 if "followers" in text else f"  followers: {{replicas: 1}}\n{FROM_L1}"
+    found = by_name(resolved(text.replace("  batching:\n", followed)))
+
+    for one in (found[f"{name}-sequencer"], found[f"{name}-follower-0"]):
+        rebuilt = one.before[-1]
+        assert rebuilt[:2] == ("l2", "reconstruct")
+        assert [after for before, after in itertools.pairwise(rebuilt) if before == word] == places
+        assert {"--verified", "--if-missing"} <= set(rebuilt)
+        assert one.arguments[one.arguments.index("--reconstructed") + 1] == rebuilt[rebuilt.index("--out") + 1]
+    sequencer = found[f"{name}-sequencer"].arguments
+    assert sequencer[sequencer.index("--epoch") + 1] == "2"
+
+
 def test_an_archive_takes_the_blobs_from_l1() -> None:
     archive = by_name(resolved(ARCHIVED))["rollup-archive"]
 

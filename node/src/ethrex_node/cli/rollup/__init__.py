@@ -30,7 +30,7 @@ from ethrex_node.rollup.deploy import DeployError
 from ethrex_node.rollup.follower import settings as follower_settings
 from ethrex_node.rollup.l1.errors import L1Error
 from ethrex_node.rollup.l1.signers import FORMS, SignerError
-from ethrex_node.rollup.recovery import catching_up
+from ethrex_node.rollup.recovery import catching_up, start
 from ethrex_node.rollup.recovery.beginning import CannotBegin
 from ethrex_node.rollup.recovery.published import RecoveryError
 from ethrex_node.rollup.recovery.sources import Places
@@ -176,6 +176,7 @@ def archive_blobs(beacon: str, archive: Path, every: float | None, **given: Any)
 @click.option(
     "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
 )
+@click.option("--if-missing", is_flag=True, help="do nothing where --out has a start already")
 def reconstruct(
     beacon: str | None,
     archive: Path | None,
@@ -183,9 +184,12 @@ def reconstruct(
     da_token: Path | None,
     out: Path,
     verified: bool,
+    if_missing: bool,
     **given: Any,
 ) -> None:
     """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
+    if if_missing and start.is_there(out):
+        return
     where = Places(beacon, archive, da, da_token)
     recovering.run(
         recovering.Wish(**given),

@@ -60,6 +60,10 @@ def save(folder: Path, start: Start) -> None:
     write(folder, PLACE, json.dumps(place, indent=2).encode())
 
 
+def is_there(folder: Path) -> bool:
+    return (folder / PLACE).exists()
+
+
 def load(folder: Path) -> Start:
     """Raises `RecoveryError`."""
     path = folder / PLACE
