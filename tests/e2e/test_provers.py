@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,9 @@ pytestmark = pytest.mark.long
 
 POOL = "proverpool/provers"
 PROVERS = "ethrex.dev/role=prover"
-USUAL = ("leased", "proven", "heartbeat")
+USUAL = ("leased", "proven", "heartbeat", "decoy_given", "decoy_refused")
+# The coordinator's ledger as its log tells it: who got a lease, and what came of it.
+LEDGER = re.compile(r"coordinator (leased|proven|a decoy was seen through)  job=(\S+)  prover=(\S+)")
 MOST = 3
 BACKLOG = 12  # batches
 ROUNDS = 10  # of two scale-downs each
@@ -40,7 +43,7 @@ def planned() -> str:
     for one in found:
         if one["kind"] == "EthrexRollup":
             one["spec"]["proving"]["verifyWithinSeconds"] = 60
-            one["spec"]["batching"] = {"endAfterSeconds": 3, "endAfterIdleSeconds": 1, "gasLimit": BATCH_GAS}
+            one["spec"]["batching"] = {"endAfterSeconds": 10, "endAfterIdleSeconds": 10, "gasLimit": BATCH_GAS}
         if one["kind"] == "ProverPool":
             one["spec"] = {
                 "backend": "attested",
@@ -85,13 +88,27 @@ def change(rollup: Rollup, spec: dict[str, Any]) -> None:
 
 
 def unfinished(rollup: Rollup) -> list[str]:
-    """What happened at the coordinator besides leases, heartbeats and proofs: leases that were given back, failed, ran out."""
+    """
+    Leases that did not end by their own prover's proof: another got the job (they ran out), or the pod is gone and they are
+    open. And what else happened at the coordinator: leases that were given back, jobs that failed, proofs that were refused.
+    """
+    alive = {name.partition("/")[2] for name in rollup.names("pods", PROVERS)}
+    found, held = [], dict[str, str]()
+    ledger = LEDGER.findall(rollup.kubectl("logs", "rollup-sequencer-0"))
+    assert ledger
+    for what, job, prover in ledger:
+        before = held.pop(job, None)
+        if what != "leased" and before != prover:
+            found.append(f"{job}: {what} by {prover}, the lease was that of {before}")
+        if what == "leased":
+            held[job] = prover
+            found += [f"{job}: leased to {prover} while {before} had it"] if before else []
+    found += [f"{job}: open, and {one} is gone" for job, one in held.items() if one.rpartition(".")[2] not in alive]
     families = text_string_to_metric_families(rollup.metrics().decode())
     samples = (one for family in families for one in family.samples if one.name == "ethrex_proof_events_total")
     events = {one.labels["event"]: one.value for one in samples}
     assert events["proven"] > 0
-    lost = events["leased"] - events["proven"]
-    return [f"{name}: {count}" for name, count in events.items() if count and name not in USUAL] + ["lost"] * (lost > 1)
+    return found + [f"{name}: {count}" for name, count in events.items() if count and name not in USUAL]
 
 
 def verify_all(rollup: Rollup) -> None:
@@ -117,6 +134,7 @@ def test_provers_come_for_a_backlog_and_go_after_it(rollup: Rollup) -> None:
     assert unfinished(rollup) == []
 
 
+@pytest.mark.timeout(1800)
 def test_no_work_is_lost_when_provers_go(rollup: Rollup) -> None:
     change(rollup, {"replicas": MOST, "scaling": {"mode": "Fixed"}})
     chance = random.Random(6)
@@ -130,3 +148,18 @@ def test_no_work_is_lost_when_provers_go(rollup: Rollup) -> None:
 
     assert len(rollup.events("ProverLeaves")) >= 2 * ROUNDS
     assert unfinished(rollup) == []
+
+
+def test_a_prover_that_shall_go_while_its_program_starts_goes_at_once(rollup: Rollup) -> None:
+    rollup.kubectl("scale", POOL, f"--replicas={MOST}")
+    rollup.wait("provers come", lambda: len(started(rollup)) == MOST)
+    rollup.kubectl("scale", POOL, "--replicas=0")
+
+    rollup.wait("provers go", lambda: rollup.names("pods", PROVERS) == [])
+
+
+def started(rollup: Rollup) -> list[str]:
+    """Whose program runs, ready or not."""
+    pods = json.loads(rollup.kubectl("get", "pods", "-l", PROVERS, "-o", "json"))["items"]
+    states = {one["metadata"]["name"]: one["status"].get("containerStatuses", []) for one in pods}
+    return [name for name, found in states.items() if found and "running" in found[0]["state"]]

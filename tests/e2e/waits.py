@@ -44,7 +44,7 @@ SECONDS: Final = {
     "operators run": 90.0,
     "policy at work": 30.0,
     "provers come": 90.0,
-    "backlog proven": 180.0,
+    "backlog proven": 600.0,
     "provers go": 90.0,
     # Where deadlines are shorter than two start-ups the planner keeps an idle prover for half a start-up, a minute while it
     # has seen fewer than five, and looks each 15 s: some 80 s where nothing else runs.
