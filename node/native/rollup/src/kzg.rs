@@ -13,7 +13,8 @@ use crate::{ProgramError, blob::ELEMENTS};
 /// No tables beforehand: they only make cell proofs faster.
 const PRECOMPUTE: u64 = 0;
 
-const BLOB_BYTES: usize = 32 * ELEMENTS;
+const ELEMENT_BYTES: usize = 32;
+const BLOB_BYTES: usize = ELEMENT_BYTES * ELEMENTS;
 
 /// A blob is cut into as many parts as there are cores, up to this: the work that each part has beside its sum grows.
 const MOST_PARTS: usize = 4;
@@ -21,12 +22,8 @@ const MOST_PARTS: usize = 4;
 /// The commitment to a whole blob.
 pub fn commit(blob: &[u8]) -> Result<[u8; 48], ProgramError> {
     let parts = rayon::current_num_threads().clamp(1, MOST_PARTS);
-    let part_bytes = 32 * ELEMENTS.div_ceil(parts);
-    let commitments: Vec<[u8; 48]> = blob
-        .par_chunks(part_bytes)
-        .enumerate()
-        .map(|(at, part)| commit_part(at * part_bytes, part))
-        .collect::<Result<_, _>>()?;
+    let commitments: Vec<[u8; 48]> =
+        (0..parts).into_par_iter().map(|part| commit_part(blob, part, parts)).collect::<Result<_, _>>()?;
     sum(&commitments)
 }
 
@@ -37,10 +34,12 @@ pub fn prove(blob: &[u8], z: B256) -> Result<[u8; 48], ProgramError> {
     Ok(proof.to_bytes().into_inner())
 }
 
-/// To a blob of zeros but for this part.
-fn commit_part(offset: usize, part: &[u8]) -> Result<[u8; 48], ProgramError> {
+/// To each `parts`-th element, with zeros between them: the end of a blob may be empty, and its parts are to weigh the same.
+fn commit_part(blob: &[u8], part: usize, parts: usize) -> Result<[u8; 48], ProgramError> {
     let mut bytes = vec![0; BLOB_BYTES];
-    bytes[offset..offset + part.len()].copy_from_slice(part);
+    for (at, element) in blob.chunks(ELEMENT_BYTES).enumerate().skip(part).step_by(parts) {
+        bytes[at * ELEMENT_BYTES..][..ELEMENT_BYTES].copy_from_slice(element);
+    }
     let blob = Blob::from_bytes(&bytes).map_err(failed)?;
     Ok(settings().blob_to_kzg_commitment(&blob).map_err(failed)?.to_bytes().into_inner())
 }
