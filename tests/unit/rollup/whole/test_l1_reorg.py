@@ -53,6 +53,7 @@ def test_batches_come_again_after_a_reorg(tmp_path: Path) -> None:
                 receipts.append(pay(chain, round_))
                 wanted = chain.last_committed_and_verified()[1] + 1
                 until(lambda wanted=wanted: chain.last_committed_and_verified()[1] >= wanted)  # type: ignore[misc]
+                until(lambda wanted=wanted: f"mined on L1  purpose=commit/{wanted} " in chain.sequencer.log.read_text())  # type: ignore[misc]
 
                 assert patiently(l1_url, "evm_revert", before) is True
                 until(lambda wanted=wanted: chain.last_committed_and_verified()[1] >= wanted)  # type: ignore[misc]
