@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -36,6 +37,10 @@ class Json(logging.Formatter):
 
 
 def start(level: str, form: str) -> None:
+    """Send all logs to standard error. A line on standard output is whole from now on."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Unbuffered, `print` writes a line in two parts, and a log line came between.
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if form == "json" else Text())
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -122,3 +125,17 @@ def test_a_full_queue_drops_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert started.dropped == 3
     assert stream.getvalue() == ""
     logging.getLogger().removeHandler(started.handler)
+
+
+@pytest.mark.parametrize("where", ["ethrex_node.observe", "ethrex_operator"])
+def test_a_line_on_standard_output_leaves_in_one_write_though_python_is_unbuffered(where: str) -> None:
+    code = f"from {where} import logs; logs.start('info', 'text'); print('JSON-RPC', 'here')"
+    told, output = os.pipe2(os.O_DIRECT)  # a read gives one write
+    try:
+        command, unbuffered = [sys.executable, "-c", code], {**os.environ, "PYTHONUNBUFFERED": "1"}
+        subprocess.run(command, env=unbuffered, stdout=output, timeout=60, check=True)
+
+        assert os.read(told, 1000) == b"JSON-RPC here\n"
+    finally:
+        os.close(told)
+        os.close(output)

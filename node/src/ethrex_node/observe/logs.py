@@ -8,6 +8,7 @@ out as ``block=7`` or as a field of the object.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import logging.handlers
@@ -127,7 +128,10 @@ class Logging:
 
 
 def start(level: str = "info", form: str = "text", color: str = "auto", stream: TextIO | None = None) -> Logging:
-    """Send all logs to `stream` (standard error)."""
+    """Send all logs to `stream` (standard error). A line on standard output is whole from now on."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Unbuffered, `print` writes a line in two parts, and a log line came between.
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
     target = stream or sys.stderr
     colored = color == "always" or (color == "auto" and target.isatty())
     output = logging.StreamHandler(target)
