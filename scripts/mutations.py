@@ -29,7 +29,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 NATIVE: Final = ROOT / "node/native"
 TEST: Final = "a_lying_sequencer_gets_nothing_verified"
 
-HEADER, ROLLUP_HEADER = "stf/src/header.rs", "stf/src/rollup/header.rs"
+HEADER = "stf/src/header.rs"
+ROLLUP_HEADER, ROLLUP_RULES = (f"stf/src/rollup/{name}.rs" for name in ("header", "rules"))
 BLOCK, SENDERS, EXECUTE = "stf/src/block.rs", "stf/src/senders.rs", "stf/src/execute.rs"
 WITNESS_RUN, WITNESS_FORM, WITNESS_INDEX = (f"stf/src/witness/{name}.rs" for name in ("execute", "encoding", "index"))
 PROGRAM, PAYLOAD, QUEUE, INPUT = (f"rollup/src/{name}.rs" for name in ("program", "payload", "queue", "input"))
@@ -94,7 +95,7 @@ RUST: Final = (
     Check("ChainIdMismatch", SENDERS, "got != self.chain_id =>"),
     Check("SignatureInvalid", SENDERS, "self.fork >= Fork::Homestead && signature.s() > signature::SECP256K1N_HALF"),
     Check("BlockGasExceeded", EXECUTE, "gas_limit > left"),
-    Check("TipBelowOperatorFee", EXECUTE, "tip < u128::from(operator_fee) =>"),
+    Check("TipBelowOperatorFee", ROLLUP_RULES, "tip < u128::from(operator_fee)"),
     # What execution gives.
     Check("GasUsedMismatch", EXECUTE, "header.gas_used != executed.gas_used"),
     Check("ReceiptsRootMismatch", EXECUTE, "header.receipts_root != executed.receipts_root"),

@@ -168,14 +168,8 @@ impl<'a, S: StateSource> Executor<'a, S> {
 
     /// A fee cap below the base fee is told as on any chain, when it runs.
     fn check_tip(&self, rules: &RollupRules, transaction: &Transaction) -> Result<(), TransactionError> {
-        let Some(base_fee) = self.header.base_fee_per_gas else { return Ok(()) };
-        let operator_fee = rules.operator_fee_per_gas;
-        match transaction.effective_tip_per_gas(base_fee) {
-            Some(tip) if tip < u128::from(operator_fee) => {
-                Err(TransactionError::TipBelowOperatorFee { tip, operator_fee })
-            }
-            _ => Ok(()),
-        }
+        let tip = self.header.base_fee_per_gas.and_then(|base_fee| transaction.effective_tip_per_gas(base_fee));
+        tip.map_or(Ok(()), |tip| rules.check_tip(tip))
     }
 
     fn run_on_rollup(

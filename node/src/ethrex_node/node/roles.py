@@ -274,9 +274,8 @@ async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
     own = term.current(store)
     is_over = own is not None and own.state in term.OVER  # it only serves what it has: others go on
     if own is not None and own.state is TermState.FENCING:
-        known = max(
-            known, status.last_committed
-        )  # the one before may have committed once more: `node.outrun` adopts it
+        # The one before may have committed once more: `node.outrun` adopts it.
+        known = max(known, status.last_committed)
     if ground.started is not None and not is_over:
         await _check_start(ground.started, client, deployed, status, head, known)
     if status.last_committed > known and not is_over:

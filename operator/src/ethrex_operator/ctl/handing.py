@@ -7,7 +7,6 @@ In a cluster that token is the operator's own, made for the hour by who may do s
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from ..kube.kinds import CONFIG_MAP
 from ..kube.lease import Name
 from ..kube.tokens import Tokens
 from ..local.machine import write_private
-from ..local.ports import LOOPBACK
 from ..topology import rollup as rollups
 from . import looking, program
 from .cluster import access, observe
@@ -51,16 +49,19 @@ async def _door(where: Where, name: str | None) -> AsyncIterator[tuple[str, str]
 
 
 def _of_run(folder: Path) -> tuple[str, str]:
-    roles = looking.read(folder)["roles"]
-    sequencers = [name for name, role in roles.items() if role == rollups.SEQUENCER]
-    if len(sequencers) != 1:
+    told = looking.read(folder)
+    begun = [name for name, role in told["roles"].items() if role == rollups.SEQUENCER and name in told["urls"]]
+    if len(begun) != 1:
         raise looking.NoRun(
-            f"{folder.name} has {len(sequencers)} sequencers that run here: `ethrex l2 handover` takes a URL"
+            f"{folder.name} has {len(begun)} sequencers that run here: `ethrex l2 handover` takes a URL"
         )
-    (name,) = sequencers
-    port = json.loads((folder / "state" / "ports.json").read_text())[f"{name}/{rollups.COORDINATOR.name}"]
-    _, token = _operator((folder / "files" / name / rollups.GUESTS).read_text())
-    return f"http://{LOOPBACK}:{port}", token
+    (name,) = begun
+    guests = folder / "files" / name / rollups.GUESTS
+    try:
+        _, token = _operator(guests.read_text())
+    except OSError as error:
+        raise looking.NoRun(f"{guests}: {error.strerror}: has {name} begun here?") from error
+    return told["urls"][name][rollups.COORDINATOR.name], token
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""The node's command, `ethrex l2`: what it does is done by it, with what it asks for found."""
+"""The node's command, `ethrex l2`, for what it does already: it is found and run with what was found for it."""
 
 from __future__ import annotations
 

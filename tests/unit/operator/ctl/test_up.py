@@ -251,6 +251,7 @@ def test_the_plan_says_what_would_start_and_what_has_no_meaning_here(root: Path,
     [
         (("status",), "nothing was brought up in"),
         (("down", "nobody"), "there is no run nobody"),
+        (("handover", "--rollup", "nobody"), "there is no run nobody"),
         (("up", "-f", "/nowhere.yaml"), "No such file"),
     ],
 )

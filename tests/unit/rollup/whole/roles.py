@@ -132,9 +132,14 @@ class Chain:
         return bytes.fromhex(self.deployment["bridge"][2:])
 
     def last_committed_and_verified(self) -> tuple[int, int]:
-        call = {"to": self.deployment["proposer"], "data": "0x" + STATUS.call(self.chain_id).hex()}
-        (status,) = STATUS.result(bytes.fromhex(patiently(self.l1_url, "eth_call", call, "latest")[2:]))
-        return int(status[0]), int(status[1])
+        return committed_and_verified(self.l1_url, self.deployment, self.chain_id)
+
+
+def committed_and_verified(l1_url: str, deployment: dict[str, Any], chain_id: int) -> tuple[int, int]:
+    """The last batches of a chain that L1 has."""
+    call = {"to": deployment["proposer"], "data": "0x" + STATUS.call(chain_id).hex()}
+    (status,) = STATUS.result(bytes.fromhex(patiently(l1_url, "eth_call", call, "latest")[2:]))
+    return int(status[0]), int(status[1])
 
 
 @contextmanager
@@ -230,16 +235,20 @@ class Follower:
     part: Part
 
     def reasons(self) -> dict[str, str]:
-        """Why it is not ready; nothing: it is. Raises `Away`."""
-        try:
-            with urllib.request.urlopen(f"{self.admin_url}/readyz", timeout=10) as answer:
-                found = json.load(answer)
-        except urllib.error.HTTPError as error:
-            found = json.load(error)
-        except (OSError, ValueError) as error:
-            raise Away(str(error)) from error
-        reasons: dict[str, str] = found["reasons"]
-        return reasons
+        return reasons(self.admin_url)
+
+
+def reasons(admin_url: str) -> dict[str, str]:
+    """Why a node is not ready; nothing: it is. Raises `Away`."""
+    try:
+        with urllib.request.urlopen(f"{admin_url}/readyz", timeout=10) as answer:
+            found = json.load(answer)
+    except urllib.error.HTTPError as error:
+        found = json.load(error)
+    except (OSError, ValueError) as error:
+        raise Away(str(error)) from error
+    told: dict[str, str] = found["reasons"]
+    return told
 
 
 @contextmanager

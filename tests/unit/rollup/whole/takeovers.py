@@ -7,8 +7,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,15 +96,7 @@ class Node:
         )
 
     def reasons(self) -> dict[str, str]:
-        try:
-            with urllib.request.urlopen(f"{self.admin}/readyz", timeout=10) as answer:
-                found = json.load(answer)
-        except urllib.error.HTTPError as error:
-            found = json.load(error)
-        except (OSError, ValueError) as error:
-            raise roles.Away(str(error)) from error
-        reasons: dict[str, str] = found["reasons"]
-        return reasons
+        return roles.reasons(self.admin)
 
     def height(self) -> int:
         return int(ask(self.url, "eth_blockNumber"), 16)
@@ -132,9 +122,7 @@ class World:
     def status(self) -> tuple[int, int]:
         """The last batches that L1 has committed and verified."""
         deployed = json.loads(self.one.deployment.read_text())
-        call = {"to": deployed["proposer"], "data": "0x" + roles.STATUS.call(CHAIN_ID).hex()}
-        (status,) = roles.STATUS.result(bytes.fromhex(patiently(self.l1_url, "eth_call", call, "latest")[2:]))
-        return int(status[0]), int(status[1])
+        return roles.committed_and_verified(self.l1_url, deployed, CHAIN_ID)
 
     def pay(self, url: str, part: Part) -> dict[str, Any]:
         """A wei to somebody, through a node; gives the receipt once it is there."""

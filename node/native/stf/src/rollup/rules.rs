@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
-use crate::ChainSpec;
+use crate::{ChainSpec, TransactionError};
 
 /// Says which fields [`RollupRules::hash`] covers, and in which order.
 const VERSION: u64 = 1;
@@ -35,6 +35,15 @@ pub struct RollupRules {
 }
 
 impl RollupRules {
+    /// Wei per gas above the base fee, which has to cover the operator's fee.
+    pub fn check_tip(&self, tip: u128) -> Result<(), TransactionError> {
+        let operator_fee = self.operator_fee_per_gas;
+        if tip < u128::from(operator_fee) {
+            return Err(TransactionError::TipBelowOperatorFee { tip, operator_fee });
+        }
+        Ok(())
+    }
+
     /// What L1 registers as `configHash`: keccak of the ABI encoding of version, chain id, gas limit, fee recipient, base
     /// fee vault, operator fee per gas, its vault, data fee vault, native token, time of Osaka (2^64 - 1: never).
     pub fn hash(&self, spec: &ChainSpec) -> B256 {

@@ -115,12 +115,12 @@ async def reconstruct(wish: Wish, sources: Sources, where: Places, out: Path, *,
         first, sources.deployment.statement(first), batches, source, lambda number: _progress(wish, f"batch {number}")
     )
     claims = recovered.claims(batches)
+    (out / start.PLACE).unlink(missing_ok=True)
+    start.write(out, "claims.json", json.dumps(claims, indent=2).encode())
     if recovered.start is None:
-        (out / start.PLACE).unlink(missing_ok=True)
         start.write(out, start.STATE, recovered.state)
     else:
-        start.save(out, recovered.start)
-    start.write(out, "claims.json", json.dumps(claims, indent=2).encode())
+        start.save(out, recovered.start)  # the place last: `--if-missing` takes it for all of them
     _tell(wish, batches, len(claims), out)
 
 

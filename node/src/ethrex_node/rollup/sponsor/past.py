@@ -45,10 +45,8 @@ def payments(ask: Ask, sponsor: bytes, targets: frozenset[bytes], blocks: range,
 def _paid(ask: Ask, one: Mapping[str, Any], targets: frozenset[bytes], timestamp: int, chain_id: int) -> Paid:
     receipt = ask("eth_getTransactionReceipt", one["hash"])
     wei = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
-    to, signed = (
-        bytes.fromhex(one["to"][2:]),
-        [_authority(each, chain_id) for each in one.get("authorizationList") or ()],
-    )
+    to = bytes.fromhex(one["to"][2:])
+    signed = (_authority(each, chain_id) for each in one.get("authorizationList") or ())
     accounts = tuple(dict.fromkeys((*(() if to in targets else (to,)), *(each for each in signed if each is not None))))
     known = bytes.fromhex(one["hash"][2:])
     return Paid(Sponsored(int(one["nonce"], 16), known, b"", accounts, timestamp // DAY_SECONDS, wei), wei)

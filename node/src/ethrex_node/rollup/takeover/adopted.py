@@ -31,16 +31,15 @@ NO_INPUT: Final = bytes(32)  # of a batch whose proofs nobody needs any more, or
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    The chain up to `head`; `confirmed` are all batches on L1 from the first on, or behind the one that the data begins with.
+    The chain up to `head`; `confirmed` are all batches on L1 from the first on, or behind the one that the data begins with,
+    which `begun` is with its last block. None: it begins with the genesis.
     """
 
     reader: _native.Reader
     head: int
     confirmed: Sequence[Confirmed]
     ends: Callable[[Sequence[SealedBlock]], Sequence[int]]  # of blocks that are in no batch on L1, which end one
-    begun: tuple[Started, SealedBlock] | None = (
-        None  # with what the data begins if not with the genesis, and its last block
-    )
+    begun: tuple[Started, SealedBlock] | None = None
 
 
 def fill(store: Store, source: Source) -> None:

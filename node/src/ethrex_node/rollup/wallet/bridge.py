@@ -7,7 +7,7 @@ The rollup says itself where its contracts are; a user types no address of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -253,11 +253,16 @@ async def claim(rollup: Rollup, sender: Account, transaction: str) -> list[dict[
             continue
         if message["status"] != "claimable":
             raise WalletError(f"message {one.message_id} is {message['status']}, not claimable yet")
-        receiver = (_text(one.token_l1), _text(one.token_l2), _text(one.receiver), one.amount)
-        withdrawal = (*receiver, message["batch_number"], one.message_id)
         proof = [_bytes(sibling) for sibling in message["merkle_proof"]]
-        receipts.append(await sender.send(rollup.bridge, CLAIM.call(rollup.chain_id, withdrawal, proof)))
+        receipts.append(await take(rollup, sender, one, message["batch_number"], proof))
     return receipts
+
+
+async def take(rollup: Rollup, sender: Account, one: Withdrawal, batch: int, proof: Sequence[bytes]) -> dict[str, Any]:
+    """On L1, what was withdrawn in a batch that is verified. Gives the receipt; raises `WalletError`."""
+    whose = (_text(one.token_l1), _text(one.token_l2), _text(one.receiver), one.amount)
+    call = CLAIM.call(rollup.chain_id, (*whose, batch, one.message_id), list(proof))
+    return await sender.send(rollup.bridge, call)
 
 
 async def deploy_token(rollup: Rollup, sender: Account, token_l1: bytes) -> tuple[Token, bool]:

@@ -15,13 +15,12 @@ from typing import Any, Final
 
 from ethrex_node import _native
 from ethrex_node.rollup.l1 import abi
-from ethrex_node.rollup.l1.abi import Function
-from ethrex_node.rollup.wallet import account
+from ethrex_node.rollup.progress import IS_CLAIMED
+from ethrex_node.rollup.wallet import account, bridge
 from ethrex_node.rollup.wallet.account import Account, WalletError
-from ethrex_node.rollup.wallet.bridge import BRIDGE_L2, CLAIM, Rollup, Withdrawal
+from ethrex_node.rollup.wallet.bridge import BRIDGE_L2, Rollup, Withdrawal
 
 FILE: Final = "claims.json"
-IS_CLAIMED: Final = Function("isClaimed(uint256,uint256)", "(bool)")
 AMOUNT_BYTES: Final = 32
 HASH_BYTES: Final = 32
 
@@ -79,8 +78,5 @@ async def claim(rollup: Rollup, sender: Account, found: Sequence[tuple[Withdrawa
         (is_claimed,) = await account.read(rollup.l1, rollup.bridge, IS_CLAIMED, rollup.chain_id, one.message_id)
         if is_claimed:
             continue
-        who = ("0x" + one.token_l1.hex(), "0x" + one.token_l2.hex(), "0x" + one.receiver.hex())
-        withdrawal = (*who, one.amount, proven.batch, one.message_id)
-        call = CLAIM.call(rollup.chain_id, withdrawal, list(proven.proof))
-        receipts.append(await sender.send(rollup.bridge, call))
+        receipts.append(await bridge.take(rollup, sender, one, proven.batch, proven.proof))
     return receipts

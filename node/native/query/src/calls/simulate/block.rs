@@ -25,7 +25,7 @@ use revm::{DatabaseCommit, DatabaseRef};
 use stf::rewards::mining_rewards;
 use stf::rollup::Published;
 use stf::rollup::header::{Extra, l1_prices, prev_randao};
-use stf::{Fork, Header, Receipt, TransactionError};
+use stf::{Fork, Header, Receipt};
 
 const FEE_TOO_LOW: i64 = -38012;
 const BLOCK_GAS_LIMIT_REACHED: i64 = -38015;
@@ -124,12 +124,9 @@ impl<'a, D: DatabaseRef<Error = SourceError>> Simulation<'a, D> {
     fn check_tip(&self, message: &Message, base_fee: u64) -> Result<(), CallError> {
         let Some(rules) = &self.ground.spec.rollup else { return Ok(()) };
         let Some(room) = message.fee_cap.checked_sub(U256::from(base_fee)) else { return Ok(()) };
-        let (tip, operator_fee) = (room.min(message.tip_cap).saturating_to(), rules.operator_fee_per_gas);
-        if tip >= u128::from(operator_fee) {
-            return Ok(());
-        }
-        let message = TransactionError::TipBelowOperatorFee { tip, operator_fee }.to_string();
-        Err(CallError::Coded { code: FEE_TOO_LOW, message })
+        rules
+            .check_tip(room.min(message.tip_cap).saturating_to())
+            .map_err(|refused| CallError::Coded { code: FEE_TOO_LOW, message: refused.to_string() })
     }
 
     fn calls(
