@@ -241,7 +241,9 @@ class Fleet:
         since, began = time.time(), time.monotonic()
         self.operator.start()
         _until(
-            lambda: (self.figure("resources") == resources and self.figure("unseen") == 0) or None,
+            lambda: (
+                (self.operator.lives() and self.figure("resources") == resources and self.figure("unseen") == 0) or None
+            ),
             SEEN_WITHIN,
             every=0.5,
         )

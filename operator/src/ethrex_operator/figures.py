@@ -28,7 +28,7 @@ def of_work(queue: Queue[Any], store: Store, children: Children) -> Iterator[Met
     yield _counters("reconciles", "Reconciles", "outcome", queue.counts.runs)
     yield CounterMetricFamily(PREFIX + "reconcile_seconds", "Time spent in them", queue.counts.seconds)
     yield GaugeMetricFamily(PREFIX + "unseen", "Resources that this leader has not looked at yet", queue.unseen)
-    yield GaugeMetricFamily(PREFIX + "resources", "Resources that are watched", len(store.bodies))
+    yield GaugeMetricFamily(PREFIX + "resources", "Resources that are watched", len(store))
     yield GaugeMetricFamily(PREFIX + "children", "Objects that were made for them", len(children))
 
 

@@ -28,7 +28,7 @@ import kopf
 
 from . import door, figures, installed, logs, tracing
 from .api.base import GROUP, VERSION
-from .kube import kinds
+from .kube import arrived, kinds
 from .kube.children import Children
 from .kube.client import Kube
 from .kube.errors import KubeError
@@ -49,6 +49,8 @@ LEASE: Final = "ethrex-operator"
 PARALLEL: Final = 8
 THREADS: Final = 32
 SETTLE_SECONDS: Final = 2.0  # so many changes that come together are one look of the planner
+IDLE_SECONDS: Final = 0.1  # for which kopf keeps the body of a resource, and a task, after each event
+KEEP_SECONDS: Final = 3.0  # an open connection to a chain: for looks that follow soon, not for those at rest
 IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -64,6 +66,19 @@ class Settings:
     images: Mapping[Program, str]
     tracing_endpoint: str = ""  # of an OTLP/HTTP collector; empty: no traces
     tracing_ratio: float = 1.0
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nobody here asks kopf what has changed: it would copy each body several times for that."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return
 
 
 class Operator:
@@ -90,6 +105,7 @@ class Operator:
                 group.create_task(self.namespaces.watch())
                 await self.namespaces.ready.wait()
             await self.children.ready.wait()
+            await arrived.every(self.world.kube, kinds.OURS.values(), self.settings.watched, self._is_known)
             self.queue.add(scaling.PLANNER)
             group.create_task(self.queue.work())
 
@@ -104,8 +120,8 @@ class Operator:
             self.queue.drop(key)
             self._tell_others(key, body)
             return
-        if before is not None and int(metadata["resourceVersion"]) < int(before["metadata"]["resourceVersion"]):
-            return  # from before a status that was written
+        if before is not None and int(metadata["resourceVersion"]) <= int(before["metadata"]["resourceVersion"]):
+            return  # what a write was answered with, or from before that
         self.store.put(key, body)
         if before is None or _asks_otherwise(before, body):
             self.queue.add(key, generation=metadata["generation"])
@@ -113,9 +129,13 @@ class Operator:
             self._tell_others(key, body)
 
     def _wrote(self, key: Key, before: dict[str, Any]) -> None:
-        """A status of our own: the watch brings it when it is known already."""
+        """A status of our own: the watch brings it when it is known already, with what somebody has changed meanwhile."""
         body = self.store.get(key)
-        if body is not None and _matters_to_others(before, body):
+        if body is None:
+            return
+        if _asks_otherwise(before, body):
+            self.queue.add(key, generation=body["metadata"]["generation"])
+        if _matters_to_others(before, body):
             self._tell_others(key, body)
 
     def _tell_others(self, key: Key, body: dict[str, Any]) -> None:
@@ -133,15 +153,19 @@ class Operator:
         with traced.work(f"reconcile {key.kind}", named):
             return await steps.reconcile(self.world, key)
 
+    def _is_known(self, kind: str, namespace: str, name: str) -> bool:
+        return Key(kind, namespace, name) in self.store
+
     def _child_changed(self, kind: str, namespace: str, name: str) -> None:
         key = Key(kind, namespace, name)
-        if self.store.get(key) is not None:
+        if key in self.store:
             self.queue.add(key)
 
     def _namespace_changed(self, name: str) -> None:
         """Rollups there may be let in now, or no more, by those that select namespaces; and those have others to serve."""
-        for key, body in list(self.store.bodies.items()):
-            if key.kind == kinds.ROLLUP.name and key.namespace == name and self._selects(key, body):
+        for key in self.store.rollups_in(name):
+            body = self.store[key]
+            if self._selects(key, body):
                 self.queue.add(key)
                 self._tell_others(key, body)
 
@@ -163,6 +187,8 @@ class Operator:
         settings.peering.standalone = True
         settings.watching.initial_streaming = True
         settings.scanning.disabled = True
+        settings.queueing.idle_timeout = IDLE_SECONDS
+        settings.persistence.diffbase_storage = _NoDiffs()
         await kopf.operator(
             registry=registry,
             settings=settings,
@@ -174,7 +200,7 @@ class Operator:
 
     def _handler(self, kind: str) -> Any:
         async def handle(type: str | None, body: kopf.Body, **_: Any) -> None:
-            self.event(kind, type, _plain(body))
+            self.event(kind, type, dict(body))
 
         return handle
 
@@ -187,7 +213,8 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     version = metadata.version("ethrex-operator")
-    async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as open_things:
+    connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_SECONDS)
+    async with aiohttp.ClientSession(connector=connector) as session, contextlib.AsyncExitStack() as open_things:
         alone = await Kube.connect(settings.kubeconfig)  # whatever else goes on, nobody waits to renew
         open_things.push_async_callback(alone.close)
         leadership = Leadership(alone, Name(settings.own_namespace, LEASE), settings.identity)
@@ -255,18 +282,6 @@ def _login(settings: Settings) -> Any:
         return kopf.login_with_service_account(**_)
 
     return login
-
-
-def _plain(body: kopf.Body) -> dict[str, Any]:
-    return {key: _copied(value) for key, value in body.items() if key != "metadata"} | {
-        "metadata": {key: value for key, value in dict(body["metadata"]).items() if key != "managedFields"}
-    }
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {key: _copied(one) for key, one in value.items()}
-    return [_copied(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _own_namespace() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,11 +11,13 @@ import pytest
 import yaml
 
 from ethrex_operator.kube.client import Kube, Object
+from ethrex_operator.kube.kinds import Kind
 from ethrex_operator.main import Operator, Settings
 from ethrex_operator.reconcile import report, scaling
 from ethrex_operator.reconcile.report import Report
 from ethrex_operator.reconcile.world import Key
 from ethrex_operator.topology.workload import Program
+from unit.operator import virtual_time
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "rollup.yaml"
 ROLLUP, POOL = Key("EthrexRollup", "team", "rollup"), Key("ProverPool", "team", "provers")
@@ -99,6 +102,84 @@ def test_an_event_from_before_a_status_that_was_written_is_not_believed(
     operator.event("EthrexRollup", "MODIFIED", earlier)
 
     assert operator.store.status(ROLLUP)["contracts"] == CONTRACTS
+
+
+def test_a_change_that_a_status_is_answered_with_is_looked_at(
+    operator: Operator, server: StatusStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = operator.store.get(ROLLUP)
+    assert looked_at is not None
+    changed = server.bodies["EthrexRollup"] = of_generation(looked_at, 2, "2")
+    keys = told(operator, monkeypatch)
+
+    asyncio.run(report.write(operator.world, ROLLUP, looked_at, Report(fields={"chainId": 65536999})))
+
+    assert ROLLUP in keys
+    keys.clear()
+    operator.event("EthrexRollup", "MODIFIED", changed)
+    assert keys == []
+
+
+def test_a_status_that_is_answered_late_does_not_take_back_a_change(operator: Operator, server: StatusStandIn) -> None:
+    looked_at = operator.store.get(ROLLUP)
+    assert looked_at is not None
+    changed = of_generation(looked_at, 2, "7")
+
+    async def overtaken(wanted: Object, *, status: bool) -> Object:
+        done = await StatusStandIn.apply(server, wanted, status=status)
+        operator.event("EthrexRollup", "MODIFIED", changed)
+        return done
+
+    server.apply = overtaken  # type: ignore[method-assign]
+    asyncio.run(report.write(operator.world, ROLLUP, looked_at, Report(fields={"chainId": 65536999})))
+
+    kept = operator.store.get(ROLLUP)
+    assert kept is not None
+    assert kept["metadata"]["generation"] == 2
+
+
+def test_nothing_is_looked_at_before_all_resources_have_come(
+    operator: Operator, server: StatusStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = server.bodies["ProverPool"]
+    operator.store.remove(POOL)
+    happened: list[str] = []
+
+    async def pages(kind: Kind, *_: object, metadata: bool) -> AsyncIterator[tuple[list[Object], str]]:
+        yield ([server.bodies[kind.name]] if kind.name in server.bodies else []), "1"
+
+    async def resources() -> None:
+        await asyncio.sleep(1)
+        happened.append("the pool has come")
+        operator.event("ProverPool", None, late)
+        await asyncio.sleep(1e9)
+
+    async def work() -> None:
+        happened.append("work begins")
+        raise InterruptedError
+
+    async def forever() -> None:
+        await asyncio.sleep(1e9)
+
+    server.pages = pages  # type: ignore[attr-defined]
+    monkeypatch.setattr(operator, "_watch_resources", resources)
+    monkeypatch.setattr(operator.queue, "work", work)
+    for part in (operator.children, operator.namespaces):
+        monkeypatch.setattr(part, "watch", forever)
+        part.ready.set()
+
+    with pytest.raises(ExceptionGroup):
+        virtual_time.run(operator.lead())
+
+    assert happened == ["the pool has come", "work begins"]
+
+
+def of_generation(body: Object, generation: int, version: str) -> Object:
+    spec = body["spec"] | {"batching": {"endAfterSeconds": 11}}
+    return body | {
+        "spec": spec,
+        "metadata": body["metadata"] | {"generation": generation, "resourceVersion": version},
+    }
 
 
 def test_new_labels_of_a_namespace_wake_its_rollups_that_a_selector_judges(

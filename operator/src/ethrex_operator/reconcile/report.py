@@ -53,6 +53,5 @@ async def write(world: World, key: Key, body: Object, report: Report) -> None:
         "status": status,
     }
     done = await world.kube.apply(applied, status=True)
-    if world.store.get(key) is not None:
-        world.store.put(key, done)
+    if world.store.answered(key, done):
         world.wrote(key, body)

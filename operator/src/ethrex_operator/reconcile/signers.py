@@ -23,11 +23,10 @@ class Signers:
 
     def of(self, store: Store, key: Key, at: L1) -> frozenset[str]:
         """Of the rollup `key`, which settles on `at`. One whose keys are refused signs with none."""
-        body = store.get(key)
-        if body is None:
+        whose = store.manifest(key)
+        if whose is None:
             self._known.pop(key, None)
             return frozenset()
-        whose = (body["metadata"].get("uid"), body["metadata"].get("generation"))
         known = self._known.get(key)
         if known is not None and known[:2] == (whose, at.dev):
             return known[2]

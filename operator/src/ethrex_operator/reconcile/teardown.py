@@ -123,3 +123,4 @@ async def _set(world: World, key: Key, body: Object, *, present: bool) -> None:
     except errors.NotFound:
         return
     body["metadata"] |= {name: done["metadata"].get(name) for name in ("finalizers", "resourceVersion")}
+    world.store.answered(key, done)

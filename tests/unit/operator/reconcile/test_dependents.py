@@ -9,11 +9,12 @@ from ethrex_operator.reconcile.world import Key, Store
 
 ROLLUP = Key("EthrexRollup", "team", "rollup")
 BODY: dict[str, Any] = {
+    "metadata": {"namespace": "team", "name": "rollup"},
     "spec": {
         "l1": {"ref": {"name": "l1", "namespace": "chains"}},
         "settlement": {"name": "shared"},
         "proving": {"pools": [{"ref": {"name": "near"}}, {"ref": {"name": "far", "namespace": "gpu"}}]},
-    }
+    },
 }
 NAMED = [Key("ProverPool", "team", "near"), Key("ProverPool", "gpu", "far"), Key("EthrexSettlement", "team", "shared")]
 
@@ -45,7 +46,7 @@ def test_what_no_rollup_names_concerns_nobody() -> None:
 
 
 def test_a_rollup_that_says_nothing_yet_breaks_nothing() -> None:
-    store = Store({ROLLUP: {"spec": {}}})
+    store = Store({ROLLUP: BODY | {"spec": {}}})
 
     assert not list(dependents.of(store, ROLLUP, {"spec": {}}))
     assert not list(dependents.of(store, NAMED[0], {}))

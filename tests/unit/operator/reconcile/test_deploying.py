@@ -128,9 +128,9 @@ def look(found: World, kind: str = SHARED.kind, name: str = SHARED.name) -> tupl
     """One reconcile, its status written as it would be."""
     key, changes = Key(kind, "team", name), list[Change]()
     by: dict[str, Callable[..., Any]] = {SHARED.kind: settlement.reconcile, "EthrexRollup": rollup.reconcile}
-    report: Report = asyncio.run(by[kind](found, loading.read(found.store.bodies[key]), changes))
+    report: Report = asyncio.run(by[kind](found, loading.read(found.store[key]), changes))
     told = [{"type": one.type, "status": one.status, "reason": one.reason} for one in (*report.parts, *report.more)]
-    found.store.put(key, found.store.bodies[key] | {"status": {**report.fields, "conditions": told}})
+    found.store.put(key, found.store[key] | {"status": {**report.fields, "conditions": told}})
     return report, changes
 
 
@@ -265,7 +265,7 @@ def test_a_result_that_went_with_its_pod_is_asked_for_again() -> None:
 def test_a_settlement_registers_whom_it_allows(source: str, is_let_in: bool) -> None:
     server = ServerStandIn()
     found = world(server, rollups=1, allowedRollups={"namespaces": {"from": source}})
-    body = dict(found.store.bodies[Key("EthrexRollup", "team", "r0")])
+    body = dict(found.store[Key("EthrexRollup", "team", "r0")])
     found.store.remove(Key("EthrexRollup", "team", "r0"))
     body["metadata"]["namespace"] = "elsewhere"
     for what in (body["spec"]["l1"]["ref"], body["spec"]["settlement"]):

@@ -84,7 +84,7 @@ def world(cluster: Cluster, **spec: Any) -> World:
 
 
 def pool_of(found: World) -> ProverPool:
-    return cast("ProverPool", loading.read(found.store.bodies[Key("ProverPool", "team", "provers")]))
+    return cast("ProverPool", loading.read(found.store[Key("ProverPool", "team", "provers")]))
 
 
 @pytest.fixture
@@ -189,7 +189,9 @@ def test_who_goes_is_marked_before_a_coordinator_hears_of_it(monkeypatch: pytest
 
     reconciled()
     (one,) = cluster.jobs
-    found.store.bodies[Key("ProverPool", "team", "provers")]["spec"]["replicas"] = 0
+    key = Key("ProverPool", "team", "provers")
+    body = found.store[key]
+    found.store.put(key, body | {"spec": body["spec"] | {"replicas": 0}})
 
     assert reconciled() == ["ProverLeaves"]
     assert cluster.jobs[0]["metadata"]["annotations"] == {provers.LEAVING: provers.stamp(NOW)}

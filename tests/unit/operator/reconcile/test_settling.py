@@ -159,12 +159,12 @@ def says(monkeypatch: pytest.MonkeyPatch) -> dict[str, Drained | None]:
 
 
 def step(found: World, key: Key = ROLLUP) -> float | None:
-    return asyncio.run(teardown.step(found, key, found.store.bodies[key])).seconds
+    return asyncio.run(teardown.step(found, key, found.store[key])).seconds
 
 
 def gone(found: World, key: Key) -> None:
     """It is being deleted too."""
-    body = copy.deepcopy(found.store.bodies[key])
+    body = copy.deepcopy(found.store[key])
     body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     found.store.put(key, body)
 
@@ -204,11 +204,10 @@ def test_an_l1_that_stays_away_is_given_up(says: dict[str, Drained | None]) -> N
 
     first = step(found)
     long_ago = (datetime.now(UTC) - timedelta(seconds=settling.L1_AWAY_SECONDS + 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body = found.store.bodies[ROLLUP]
-    for one in server.statuses[-1]["conditions"]:
+    told = server.statuses[-1]
+    for one in told["conditions"]:
         one["lastTransitionTime"] = long_ago
-    original = world(server).store.bodies[ROLLUP]
-    found.store.put(ROLLUP, original | {"status": body["status"]})
+    found.store.put(ROLLUP, world(server).store[ROLLUP] | {"status": told})
     last = step(found)
 
     assert first == teardown.SETTLE_SECONDS
@@ -255,8 +254,9 @@ def test_a_settlement_is_held_while_somebody_settles_by_it(says: dict[str, Drain
     server = ServerStandIn()
     found = world(server)
     gone(found, SHARED)
-    body = found.store.bodies[SHARED]
+    body = found.store[SHARED]
     body["metadata"]["finalizers"] = [teardown.FINALIZER]
+    found.store.put(SHARED, body)
 
     held = step(found, SHARED)
     told = {one["type"]: one for one in server.statuses[-1]["conditions"]}
@@ -286,7 +286,7 @@ def test_a_finalizer_is_there_while_there_is_something_to_do(
 ) -> None:
     server = ServerStandIn()
     found = world(server, deletion=deletion, going=None)
-    body = found.store.bodies[key]
+    body = found.store[key]
     if not deployed:
         body["status"] = {}
 

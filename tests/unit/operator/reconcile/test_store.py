@@ -29,6 +29,12 @@ def body(name: str = "rollup", **spec: Any) -> Object:
     return found
 
 
+def versioned(version: int, **spec: Any) -> Object:
+    found = body(**spec)
+    found["metadata"]["resourceVersion"] = str(version)
+    return found
+
+
 def test_who_names_a_pool_or_an_l1_is_looked_up() -> None:
     store = Store({ROLLUP: body(), OTHER: body("other", proving={"pools": []})})
 
@@ -59,11 +65,39 @@ def test_rollups_on_the_same_addresses_are_neighbours() -> None:
     assert store.neighbours(ROLLUP) == (ROLLUP, OTHER)
 
 
-def test_nobody_changes_bodies_behind_the_index() -> None:
-    store = Store()
+def test_who_changes_a_body_that_it_got_changes_nobody_elses() -> None:
+    store = Store({ROLLUP: body()})
+    got = store.get(ROLLUP)
+    assert got is not None
+    got["spec"]["proving"]["pools"] = []
 
-    with pytest.raises(TypeError):
-        store.bodies[ROLLUP] = body()  # type: ignore[index]
+    assert store.naming(POOL) == (ROLLUP,)
+    assert store.get(ROLLUP) == body()
+
+
+def test_whose_the_fields_are_is_not_kept() -> None:
+    given = body()
+    given["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+
+    assert Store({ROLLUP: given}).get(ROLLUP) == body()
+
+
+def test_an_answer_does_not_take_back_what_the_watch_has_brought_since() -> None:
+    store = Store({ROLLUP: versioned(3, chainId=3)})
+
+    assert not store.answered(ROLLUP, versioned(2, chainId=2))
+    assert store.get(ROLLUP) == versioned(3, chainId=3)
+    assert store.answered(ROLLUP, versioned(4, chainId=4))
+    assert store.get(ROLLUP) == versioned(4, chainId=4)
+
+
+def test_an_answer_does_not_bring_back_what_is_gone() -> None:
+    store = Store({ROLLUP: versioned(3)})
+    store.remove(ROLLUP)
+
+    assert not store.answered(ROLLUP, versioned(4))
+    assert ROLLUP not in store
+    assert len(store) == 0
 
 
 def test_signers_of_neighbours_are_read_once_for_each_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
