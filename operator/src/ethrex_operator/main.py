@@ -84,8 +84,16 @@ class _NoDiffs(kopf.DiffBaseStorage):
 class Operator:
     """Lives as long as it leads."""
 
-    def __init__(self, settings: Settings, kube: Kube, session: aiohttp.ClientSession, issuer: str) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        kube: Kube,
+        session: aiohttp.ClientSession,
+        issuer: str,
+        listen: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`listen` is called where signals come to somebody else now: kopf takes them, and ends."""
+        self.settings, self._listen = settings, listen
         self.store = Store()
         self.children = Children(kube, settings.watched, self._child_changed)
         self.namespaces = Namespaces(kube, self.store.spaces, self._namespace_changed)
@@ -182,6 +190,7 @@ class Operator:
         for kind in kinds.OURS.values():
             kopf.on.event(GROUP, VERSION, kind.plural, registry=registry)(self._handler(kind.name))
         kopf.on.login(registry=registry)(_login(self.settings))
+        kopf.on.startup(registry=registry)(self._started)
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
         settings.peering.standalone = True
@@ -198,6 +207,9 @@ class Operator:
         )
         raise KubeError("the watches of resources ended")
 
+    async def _started(self, **_: Any) -> None:
+        asyncio.get_running_loop().call_soon(self._listen)  # it takes them in this turn of the loop
+
     def _handler(self, kind: str) -> Any:
         async def handle(type: str | None, body: kopf.Body, **_: Any) -> None:
             self.event(kind, type, dict(body))
@@ -210,8 +222,12 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     # Names that nobody answers for hold a thread each, and big answers of the API server are unpacked in one.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def listen() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    listen()
     version = metadata.version("ethrex-operator")
     connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_SECONDS)
     async with aiohttp.ClientSession(connector=connector) as session, contextlib.AsyncExitStack() as open_things:
@@ -231,7 +247,7 @@ async def run(settings: Settings) -> None:
         if stop.is_set():
             return
         issuer = (await kube.request("GET", "/.well-known/openid-configuration"))["issuer"]
-        operator = Operator(settings, kube, session, issuer)
+        operator = Operator(settings, kube, session, issuer, listen)
         serving.sources.append(lambda: figures.of_work(operator.queue, operator.store, operator.children))
         serving.sources.append(lambda: figures.of_scaling(operator.world.scaling))
         print(f"leading    {settings.identity}", flush=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +28,14 @@ ADDRESS = "0x" + "11" * 20
 CONTRACTS = {"l1ChainId": 1, "deployedAtBlock": 1} | dict.fromkeys(
     ("proposer", "bridge", "registry", "attestedVerifier"), ADDRESS
 )
+NOBODY = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "nobody",
+    "contexts": [{"name": "nobody", "context": {"cluster": "nobody", "user": "nobody"}}],
+    "clusters": [{"name": "nobody", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "users": [{"name": "nobody", "user": {"token": "none"}}],
+}
 
 
 class StatusStandIn:
@@ -172,6 +183,34 @@ def test_nothing_is_looked_at_before_all_resources_have_come(
         virtual_time.run(operator.lead())
 
     assert happened == ["the pool has come", "work begins"]
+
+
+def test_a_signal_ends_the_operator_and_not_only_its_watches(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = tmp_path / "kubeconfig"
+    access.write_text(yaml.safe_dump(NOBODY))
+    monkeypatch.setenv("KUBECONFIG", str(access))
+    operator.settings = replace(operator.settings, kubeconfig=access)
+
+    async def played() -> bool:
+        listening, told = asyncio.Event(), asyncio.Event()
+
+        def listen() -> None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+            listening.set()
+
+        operator._listen = listen
+        watching = asyncio.create_task(operator._watch_resources())
+        await asyncio.wait_for(listening.wait(), 60)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(told.wait(), 60)
+        is_on = not watching.done()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        return is_on
+
+    assert asyncio.run(played())
 
 
 def of_generation(body: Object, generation: int, version: str) -> Object:

@@ -172,13 +172,15 @@ class Cache:
         return seen
 
     def _candidates(self, kind: Kind, namespace: str | None, labels: Mapping[str, str]) -> Iterator[Object]:
-        places: Iterable[Place] = (place for place in list(self._bodies) if namespace in (None, place[1]))
+        places: Iterable[Place]
         if namespace is not None and WORKLOAD in labels:
             places = self._groups.get((kind.name, namespace, labels[WORKLOAD]), ())
         elif namespace is None and SIGNER in labels:
             places = self._groups.get((kind.name, None, labels[SIGNER]), ())
         elif namespace is not None and OWNER in labels and OWNER_KIND in labels:
             places = self._of_owner.get((labels[OWNER_KIND], namespace, labels[OWNER]), ())
+        else:
+            places = [place for place in self._bodies if namespace in (None, place[1])]
         return (orjson.loads(self._bodies[place]) for place in sorted(places) if place[0] == kind.name)
 
 

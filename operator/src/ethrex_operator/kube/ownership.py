@@ -83,7 +83,10 @@ def _is_named(item: Any, key: str) -> bool:
 
 
 def _digest(value: Any) -> bytes:
-    return hashlib.blake2b(orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
+    written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if b'"fieldPath"' in written:
+        written = orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(written, digest_size=8).digest()
 
 
 def _plain(value: Any) -> Any:
