@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,8 +135,12 @@ class Operator:
         """What is below ``nsenter``, which has to fork to be inside."""
         assert self.lives()
         assert self.process is not None
-        below = psutil.Process(self.process.pid).children(recursive=True)
-        return next((one for one in below if "run" in one.cmdline() and "python" in one.cmdline()[0]), None)
+        for one in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):  # what the shells before it ran may end while it is asked
+                words = one.cmdline()
+                if "run" in words and "python" in words[0]:
+                    return one
+        return None
 
 
 @dataclass(slots=True)

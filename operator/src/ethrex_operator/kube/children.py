@@ -160,17 +160,19 @@ class Children:
         return [(place, seen) for place, seen in found if place[0] != kinds.POD.name]
 
     async def _watch(self, kind: Kind) -> None:
+        """One that breaks goes on where it was: a list of all is made where the API server knows that place no more."""
         whole = kind in cache.STATUS
+        version: str | None = None
         while True:
             try:
-                async with self._listing:
-                    version = await self._list(kind)
-                while True:
-                    async for event, given in self._kube.watch(kind, self._namespace, version, OURS, whole=whole):
-                        version = given["metadata"]["resourceVersion"]
-                        self._note(kind, event, given)
+                if version is None:
+                    async with self._listing:
+                        version = await self._list(kind)
+                async for event, given in self._kube.watch(kind, self._namespace, version, OURS, whole=whole):
+                    version = given["metadata"]["resourceVersion"]
+                    self._note(kind, event, given)
             except errors.Gone:
-                continue
+                version = None
             except errors.KubeError as error:
                 log.warning("a watch begins again", extra={"kind": kind.name, "reason": str(error)})
                 await asyncio.sleep(AGAIN_SECONDS)

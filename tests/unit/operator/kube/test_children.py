@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import copy
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
@@ -305,3 +308,36 @@ def test_who_binds_a_volume_is_no_stranger() -> None:
 
     assert ensured(children, wanted) == []
     assert server.requests == []
+
+
+class BreakingStandIn:
+    """An API server whose lists and watches end as they are told to; then nothing happens."""
+
+    def __init__(self, *ends: Exception) -> None:
+        self.ends, self.asked = list(ends), list[str]()
+
+    async def pages(self, *_: object) -> AsyncIterator[tuple[list[Object], str]]:
+        self.asked.append("list")
+        yield [], "7"
+
+    async def watch(
+        self, kind: kinds.Kind, _: object, version: str, *__: object, whole: bool
+    ) -> AsyncIterator[tuple[str, Object]]:
+        self.asked.append(f"watch from {version}")
+        if not self.ends:
+            await asyncio.sleep(1e9)
+        yield "BOOKMARK", {"metadata": {"resourceVersion": str(int(version) + 1)}}
+        raise self.ends.pop(0)
+
+
+def test_a_watch_that_breaks_goes_on_where_it_was_and_lists_anew_where_that_is_too_old() -> None:
+    server = BreakingStandIn(errors.Away("silence"), errors.Gone("too old"))
+    children = Children(cast("Kube", server), None, lambda *_: None)
+
+    async def watched() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(children._watch(kinds.SERVICE), 60.0)
+
+    run(watched())
+
+    assert server.asked == ["list", "watch from 7", "watch from 8", "list", "watch from 7"]
