@@ -56,3 +56,30 @@ def test_the_life_of_a_data_folder(
     assert not (folder / "chain").exists()
     assert run(monkeypatch, *where, "removedb", "--yes") == 2
     assert "no database in" in capsys.readouterr().err
+
+
+def test_an_engine_secret_is_made_once_and_never_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "shared" / "jwt.hex"
+
+    assert run(monkeypatch, "engine-secret", str(file)) == 0
+    made = file.read_text()
+    assert run(monkeypatch, "engine-secret", str(file)) == 0
+
+    assert file.read_text() == made
+    assert len(bytes.fromhex(made.removeprefix("0x"))) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_what_is_no_engine_secret_is_left_alone_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "jwt.hex"
+    file.write_text("secret")
+
+    assert run(monkeypatch, "engine-secret", str(file)) == 2
+    assert "64 hexadecimal digits" in capsys.readouterr().err
+    assert file.read_text() == "secret"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -142,6 +143,13 @@ def verify(ctx: click.Context, /, blocks: str, engine: str, **given: Any) -> int
     return verification.verify(flags.merge(ctx, given), blocks)
 
 
+@click.command("engine-secret")
+@click.argument("file", type=click.Path(path_type=Path))
+def engine_secret(file: Path) -> None:
+    """Make the secret that a consensus client shares with the node, where FILE is not there; else see that it is one."""
+    jwt.load_secret(file)
+
+
 @click.command()
 def version() -> None:
     """Print the version."""
@@ -154,6 +162,7 @@ for _command in (copy, stats, prune, check):
     db.add_command(flags.flags(_command))
 ethrex.add_command(db)
 ethrex.add_command(rollup.l2)
+ethrex.add_command(engine_secret)
 ethrex.add_command(version)
 
 

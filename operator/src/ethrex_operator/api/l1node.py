@@ -46,12 +46,19 @@ class External(Model):
 
 
 class Sidecar(Model):
-    """A consensus client in the same pod."""
+    """A consensus client in the same pod, of a public network. The secret that both have is made in the pod and never leaves it."""
 
     client: Literal["lighthouse", "lodestar", "nimbus", "prysm", "teku"]
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    """Left out, the release that this operator was tried with."""
-    checkpoint_sync_url: Url | None = None
+    """Left out, the release whose options the preset was written for. Another one has to know the same options."""
+    checkpoint_sync_url: Url
+    """A beacon API that is trusted for where to begin. From block 0 on, no client could tell a forged chain from the true one."""
+    serve_blobs: bool = True
+    """Keep the columns that blobs can be put together from: rollups on this node read theirs there. Half of them, with teku all."""
+    extra_arguments: Annotated[
+        tuple[Annotated[str, Field(pattern="^--", max_length=1024)], ...], Field(max_length=32)
+    ] = ()
+    """Behind those of the preset, each with its value: `--option=value`."""
     resources: Resources = Resources()
     storage: Storage = Storage(size="100Gi")
 
@@ -120,6 +127,12 @@ class L1NodeSpec(Model):
                 or spec.consensus.external is not None
                 or spec.consensus.sidecar is not None
             ),
+            "consensus",
+        ),
+        Rule(
+            "!has(self.consensus.sidecar) || has(self.network.public)",
+            "a sidecar follows a public network: for a chain of one's own name an external client",
+            lambda spec: spec.consensus.sidecar is None or spec.network.public is not None,
             "consensus",
         ),
         Rule(

@@ -68,7 +68,10 @@ class Machine:
             before=tuple(parts.command(one, workload, self) for one in workload.before),
             environment=environment,
             files={Path(self.file(workload, file.name)): self._content(file) for file in workload.files},
-            folders=tuple(Path(self.volume(workload, volume.name)) for volume in workload.volumes),
+            folders=tuple(
+                Path(self.volume(workload, name))
+                for name in (*workload.scratch, *(volume.name for volume in workload.volumes))
+            ),
             result=Path(self.result(workload)),
         )
 

@@ -17,6 +17,7 @@ from ..kube.kinds import Kind
 from ..kube.objects.naming import Owner
 from ..kube.objects.place import Cluster
 from ..kube.tokens import Tokens
+from ..topology import consensus
 from ..topology import l1 as l1s
 from ..topology import rollup as rollups
 from ..topology.workload import Program, Workload
@@ -70,9 +71,9 @@ def cluster_for(
     served: Iterable[EthrexRollup] = (),
 ) -> Cluster:
     """The place that children in `namespace` run in: ports of services are the ones that their workloads name."""
-    ports = {(one.name, port.name): port.number for one in workloads for port in one.ports}
+    ports = {(one.name, port.name): port.number for one in workloads for port in one.every_port}
     if l1 is not None:
-        ports |= {(l1, port.name): port.number for port in (l1s.RPC, l1s.ENGINE)}
+        ports |= {(l1, port.name): port.number for port in (l1s.RPC, l1s.ENGINE, consensus.BEACON)}
     for one in served:
         ports |= {(rollups.sequencer_name(one), port.name): port.number for port in (rollups.RPC, rollups.COORDINATOR)}
     return Cluster(namespace, world.issuer, world.images, ports)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..api.l1node import EthrexL1Node, L1NodeSpec, Rpc
-from . import running
-from .errors import Unmet
+from . import consensus, running
 from .facts import L1
 from .workload import (
     Argument,
@@ -17,6 +16,7 @@ from .workload import (
     Lifetime,
     OwnAddress,
     OwnPort,
+    Part,
     Port,
     Probes,
     Program,
@@ -33,11 +33,9 @@ STOP_SECONDS: Final = 60
 
 
 def workload(node: EthrexL1Node) -> Workload:
-    """Raises `Unmet`."""
     spec = node.spec
-    if spec.consensus.sidecar is not None:
-        raise Unmet("SidecarUnsupported", "spec.consensus.sidecar: name an external consensus client")
-    ports = (RPC, running.METRICS) if spec.network.dev else (RPC, running.METRICS, ENGINE)
+    sidecar = spec.consensus.sidecar
+    ports = (RPC, running.METRICS) if spec.consensus.external is None else (RPC, running.METRICS, ENGINE)
     return Workload(
         name=node.name,
         role="l1",
@@ -54,8 +52,11 @@ def workload(node: EthrexL1Node) -> Workload:
             *running.tracing(spec.tracing),
         ),
         ports=ports,
+        before=() if sidecar is None else (("engine-secret", consensus.SECRET),),
         files=_files(spec),
         volumes=(running.volume(DATA, spec.storage),),
+        scratch=() if sidecar is None else (consensus.SHARED,),
+        companion=None if sidecar is None else consensus.companion(sidecar, str(spec.network.public), ENGINE.number),
         probes=Probes(running.METRICS.name),
         resources=running.resources(spec.resources),
         placement=running.placement(spec.placement),
@@ -65,11 +66,14 @@ def workload(node: EthrexL1Node) -> Workload:
     )
 
 
-def seen_from(node: EthrexL1Node, namespace: str, beacon: str | None = None) -> L1:
-    """As rollups in `namespace` reach it. A dev chain serves its blobs itself; of another one `beacon` does."""
+def seen_from(node: EthrexL1Node, namespace: str, beacon: Part | None = None) -> L1:
+    """As rollups in `namespace` reach it. Blobs are served by a dev chain itself, by a sidecar, or by what `beacon` names."""
     where = None if node.namespace == namespace else node.namespace
     url = UrlOf(node.name, RPC.name, where)
     dev = node.spec.network.dev is not None
+    sidecar = node.spec.consensus.sidecar
+    if sidecar is not None and sidecar.serve_blobs:
+        beacon = beacon or UrlOf(node.name, consensus.BEACON.name, where)
     return L1(urls=(url,), beacon=beacon or (url if dev else None), dev=dev)
 
 
@@ -103,6 +107,9 @@ def _network(spec: L1NodeSpec) -> tuple[Argument, ...]:
 def _engine(spec: L1NodeSpec) -> tuple[Argument, ...]:
     if spec.network.dev is not None:
         return ()
+    if spec.consensus.sidecar is not None:
+        here = ("--authrpc.addr", consensus.LOOPBACK, "--authrpc.port", str(ENGINE.number))
+        return (*here, "--authrpc.jwtsecret", consensus.SECRET)
     return (
         *("--authrpc.addr", OwnAddress(), "--authrpc.port", OwnPort(ENGINE.name), "--authrpc.vhosts", "*"),
         *("--authrpc.jwtsecret", FileOf("jwt.hex")),

@@ -49,6 +49,7 @@ def resolve(
         try:
             match one:
                 case EthrexL1Node():
+                    _refuse_sidecar(one)
                     found.append(l1s.workload(one))
                 case EthrexSettlement():
                     at = l1_of(manifest, one)
@@ -88,6 +89,13 @@ def l1_of(manifest: Manifest, asking: EthrexRollup | EthrexSettlement) -> L1:
         if (node.name, node.namespace) == (asked.ref.name, asked.ref.namespace or asking.namespace):
             return l1s.seen_from(node, asking.namespace, asked.beacon_url)
     raise Unmet("L1NotFound", f"spec.l1.ref: there is no EthrexL1Node {asked.ref.name}")
+
+
+def _refuse_sidecar(node: EthrexL1Node) -> None:
+    """A cluster runs it from its image. Raises `Unmet`."""
+    if node.spec.consensus.sidecar is not None:
+        note = "spec.consensus.sidecar: its client is an image, which a cluster runs"
+        raise Unmet("SidecarNeedsCluster", f"{note}: here start one yourself, with the secret of consensus.external")
 
 
 def _settlement(manifest: Manifest, rollup: EthrexRollup, at: L1) -> settlements.Settlement:

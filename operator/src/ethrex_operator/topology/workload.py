@@ -33,6 +33,7 @@ class Reach(enum.Enum):
     PUBLIC = "public"  # users
     PROVERS = "provers"  # provers of the pools that the rollup is attached to, and the operator
     OPERATOR = "operator"  # the operator and who scrapes metrics
+    ROLLUPS = "rollups"  # what runs for rollups, in whatever namespace
     NAMESPACE = "namespace"  # pods of the same namespace, who have to show a secret besides
 
 
@@ -225,6 +226,24 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """
+    Another project's program, in the same pod as a workload's own: both have the loopback and the workload's scratch folders, the
+    companion only to read them. Its image has the command where none is named.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    before: tuple[tuple[Argument, ...], ...] = ()
+    ports: tuple[Port, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    home: str = ""  # which of its volumes
+    resources: Resources = Resources()
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """One program that runs, or a number of equal ones. `name` is unique in its namespace."""
 
@@ -240,6 +259,8 @@ class Workload:
     ports: tuple[Port, ...] = ()
     files: tuple[File, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    scratch: tuple[str, ...] = ()  # folders in memory, gone with the instance
+    companion: Companion | None = None
     probes: Probes | None = None
     resources: Resources = Resources()
     placement: Placement = Placement()
@@ -247,9 +268,18 @@ class Workload:
     annotations: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 30
 
+    @property
+    def every_port(self) -> tuple[Port, ...]:
+        """Of all its programs."""
+        return self.ports if self.companion is None else (*self.ports, *self.companion.ports)
+
+    @property
+    def every_volume(self) -> tuple[Volume, ...]:
+        return self.volumes if self.companion is None else (*self.volumes, *self.companion.volumes)
+
     def port(self, name: str) -> Port:
         """Raises LookupError."""
-        for port in self.ports:
+        for port in self.every_port:
             if port.name == name:
                 return port
         raise LookupError(f"{self.name} has no port {name!r}")
@@ -300,7 +330,7 @@ def filled(argument: Part | Joined, workload: Workload, place: Place) -> str:
         case OwnAddress():
             return place.own_address()
         case InVolume(volume, path):
-            if all(one.name != volume for one in workload.volumes):
+            if volume not in (*workload.scratch, *(one.name for one in workload.every_volume)):
                 raise LookupError(f"{workload.name} has no volume {volume!r}")
             folder = place.volume(workload, volume)
             return f"{folder}/{path}" if path else folder

@@ -72,6 +72,13 @@ def no(kind: str, refused: str, **changes: Any) -> Case:
 
 
 EXTERNAL: Final = {"external": {"jwtSecret": {"name": "jwt", "key": "jwt.hex"}}}
+CHECKPOINT: Final = "https://checkpoint.example"
+
+
+def sidecar(client: str, **more: Any) -> dict[str, Any]:
+    return {"sidecar": {"client": client, "checkpointSyncUrl": CHECKPOINT, **more}}
+
+
 ONE: Final = {"threshold": 1, "members": [{}]}
 
 TAKEN: Final = (
@@ -79,7 +86,18 @@ TAKEN: Final = (
     ok("l1", network__dev__blockTimeMilliseconds=0),
     ok("l1", network__dev={"accounts": 20, "balanceEther": 5}),
     ok("l1", network={"public": "mainnet"}, consensus=EXTERNAL),
-    ok("l1", network={"public": "hoodi"}, consensus={"sidecar": {"client": "lighthouse"}}),
+    ok("l1", network={"public": "hoodi"}, consensus=sidecar("lighthouse")),
+    ok(
+        "l1",
+        network={"public": "sepolia"},
+        consensus=sidecar("nimbus", image="registry.example/nimbus:1", serveBlobs=False),
+    ),
+    ok("l1", network={"public": "mainnet"}, consensus=sidecar("teku", extraArguments=["--p2p-peer-upper-bound=50"])),
+    ok(
+        "l1",
+        network={"public": "mainnet"},
+        consensus=sidecar("prysm", storage={"size": "300Gi"}, resources={"limits": {"memory": "16Gi"}}),
+    ),
     ok("l1", network={"genesis": {"name": "genesis", "key": "genesis.json"}}, consensus=EXTERNAL),
     ok("l1", syncMode="snap"),
     ok("l1", storage={"size": "1.5Ti", "storageClassName": "fast"}),
@@ -159,8 +177,22 @@ REFUSED: Final = (
     no("l1", "network.genesis.key", network={"genesis": {"name": "g"}}, consensus=EXTERNAL),
     no("l1", "consensus", network={"public": "mainnet"}),
     no("l1", "consensus", consensus=EXTERNAL),
-    no("l1", "consensus", network={"public": "mainnet"}, consensus={**EXTERNAL, "sidecar": {"client": "teku"}}),
-    no("l1", "consensus.sidecar.client", network={"public": "mainnet"}, consensus={"sidecar": {"client": "mine"}}),
+    no("l1", "consensus", network={"public": "mainnet"}, consensus={**EXTERNAL, **sidecar("teku")}),
+    no("l1", "consensus", consensus=sidecar("teku")),
+    no("l1", "consensus", network={"genesis": {"name": "g", "key": "genesis.json"}}, consensus=sidecar("teku")),
+    no("l1", "consensus.sidecar.client", network={"public": "mainnet"}, consensus=sidecar("mine")),
+    no(
+        "l1",
+        "consensus.sidecar.checkpointSyncUrl",
+        network={"public": "mainnet"},
+        consensus={"sidecar": {"client": "lighthouse"}},
+    ),
+    no(
+        "l1",
+        "consensus.sidecar.extraArguments",
+        network={"public": "mainnet"},
+        consensus=sidecar("lodestar", extraArguments=["beacon"]),
+    ),
     no("l1", "consensus.external.jwtSecret", network={"public": "mainnet"}, consensus={"external": {}}),
     no("l1", "syncMode", syncMode="light"),
     no("l1", "storage.size", storage__size="20 GB"),

@@ -29,12 +29,22 @@ ANYBODY_WHO_MONITORS = {"namespaceSelector": {"matchLabels": {"ethrex.dev/monito
 
 def let_in(workload: Workload, port: int) -> list[Object] | None:
     """Sources of a port; None is everybody."""
-    numbers = {(workload.name, one.name): one.number for one in workload.ports}
+    numbers = {(workload.name, one.name): one.number for one in workload.every_port}
     cluster = objects.Cluster("default", "https://issuer", IMAGES, numbers)
     (policy,) = (one for one in objects.children(workload, OWNER, cluster) if one["kind"] == "NetworkPolicy")
     (rule,) = (one for one in policy["spec"]["ingress"] if one["ports"][0]["port"] == port)
     found: list[Object] | None = rule.get("from")
     return found
+
+
+SIDECAR = """
+apiVersion: ethrex.dev/v1alpha1
+kind: EthrexL1Node
+metadata: {name: l1}
+spec:
+  network: {public: hoodi}
+  consensus: {sidecar: {client: lodestar, checkpointSyncUrl: "https://checkpoint.example"}}
+"""
 
 
 @pytest.fixture
@@ -82,3 +92,11 @@ def test_what_listens_nowhere_lets_nobody_in_and_says_no_empty_list(node: Worklo
         "podSelector": {"matchLabels": {"ethrex.dev/workload": "l1"}},
         "policyTypes": ["Ingress"],
     }
+
+
+def test_a_sidecars_beacon_api_is_for_what_runs_for_rollups() -> None:
+    (found,) = loading.parse(SIDECAR, "node").l1_nodes
+
+    assert let_in(l1.workload(found), 5052) == [
+        {"namespaceSelector": {}, "podSelector": {"matchLabels": {"ethrex.dev/owner-kind": "EthrexRollup"}}}
+    ]

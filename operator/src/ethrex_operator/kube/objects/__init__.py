@@ -15,7 +15,7 @@ def children(workload: Workload, owner: Owner, cluster: Cluster) -> list[Object]
     """In the order in which they are applied: what a pod needs comes before it."""
     found: list[Object] = [access.service_account(workload, owner)]
     found += pods.config_map(workload, owner)
-    found += [sets.claim(volume, workload, owner) for volume in workload.volumes]
+    found += [sets.claim(volume, workload, owner) for volume in workload.every_volume]
     found += access.service(workload, owner)
     found.append(access.network_policy(workload, owner))
     make = sets.stateful_set if workload.lifetime is Lifetime.SERVICE else sets.job

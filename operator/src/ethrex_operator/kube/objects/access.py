@@ -29,9 +29,9 @@ def service_account(workload: Workload, owner: Owner) -> Object:
 
 def service(workload: Workload, owner: Owner) -> list[Object]:
     """None where nobody comes. A consensus client comes before the node is ready, which is so only once it has come."""
-    if not workload.ports:
+    if not workload.every_port:
         return []
-    found = [_service(workload.name, workload.ports, workload, owner)]
+    found = [_service(workload.name, workload.every_port, workload, owner)]
     before = tuple(port for port in workload.ports if port.reach is Reach.NAMESPACE)
     if before:
         early = _service(f"{workload.name}-{before[0].name}", before, workload, owner)
@@ -72,7 +72,7 @@ def door(given: Door, owner: Owner) -> Object:
 
 def network_policy(workload: Workload, owner: Owner) -> Object:
     """What is not said here does not get in. Out it may: an L1 or a signer can be anywhere."""
-    rules = [_rule(port, workload) for port in workload.ports]
+    rules = [_rule(port, workload) for port in workload.every_port]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -100,6 +100,8 @@ def _sources(reach: Reach, workload: Workload) -> list[Object] | None:
             return [*(_peers(_named(space), {ROLE: "prover"}) for space in _provers_from(workload)), OPERATOR]
         case Reach.NAMESPACE:
             return [{"podSelector": {}}]
+        case Reach.ROLLUPS:
+            return [_peers({}, {OWNER_KIND: "EthrexRollup"})]
         case Reach.OPERATOR:
             return [OPERATOR, {"namespaceSelector": {"matchLabels": {MONITORING: "true"}}}]
 

@@ -1,6 +1,9 @@
 """
 The pod of a workload, under restricted pod security: no root, nothing writable but its volumes and /tmp, no token of the API
 server unless it has to ask it something.
+
+A companion is a container beside the main one, not a sidecar among the init containers: then neither waits for the other's image, and
+both hear at once that they shall stop, so that each has the whole grace period to close its database.
 """
 
 from __future__ import annotations
@@ -17,6 +20,12 @@ MAIN: Final = "main"  # the container of the workload's own program
 USER: Final = 65_532
 TOKEN_SECONDS: Final = 3_600  # kubelet renews it at 80 % of that
 FILE_MODE: Final = 0o440  # the group is the pod's
+SCRATCH_SIZE: Final = "1Mi"
+SAFE: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 STARTUP_SECONDS: Final = 600  # recovery and migration of a big database
 PERIOD_SECONDS: Final = 2
 # A prover may be hours into its proof, and it is the operator who knows when one can be spared: no autoscaler of nodes moves it.
@@ -56,14 +65,22 @@ def _spec(workload: Workload, cluster: Cluster) -> Object:
     before = [
         _container(f"before-{number}", arguments, workload, cluster) for number, arguments in enumerate(workload.before)
     ]
+    companion = workload.companion
+    beside = [] if companion is None else [_companion(companion, workload, cluster)]
+    if companion is not None:
+        before += [
+            _beside(f"{companion.name}-before-{number}", arguments, companion, workload, cluster)
+            for number, arguments in enumerate(companion.before)
+        ]
     return without_empty(
         {
             "serviceAccountName": workload.account,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             # The kernel drops a SIGTERM that process 1 does not handle yet: a pod that shall go while its program starts would
-            # stay for its whole grace period. With this, process 1 is another.
-            "shareProcessNamespace": True,
+            # stay for its whole grace period. With this, process 1 is another. A companion does not see the node's processes: it
+            # has the same user, and by /proc their files would be its own.
+            "shareProcessNamespace": companion is None,
             "restartPolicy": "Always" if workload.lifetime is Lifetime.SERVICE else "Never",
             "terminationGracePeriodSeconds": workload.stop_seconds,
             "securityContext": {
@@ -75,7 +92,7 @@ def _spec(workload: Workload, cluster: Cluster) -> Object:
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "initContainers": before,
-            "containers": [without_empty(main)],
+            "containers": [without_empty(main), *beside],
             "volumes": _volumes(workload),
             "nodeSelector": dict(placement.node_selector),
             "tolerations": [_toleration(one) for one in placement.tolerations],
@@ -100,18 +117,44 @@ def _container(name: str, arguments: tuple[parts.Argument, ...], workload: Workl
         "command": [workload.program.value],
         "args": list(parts.command(arguments, workload, cluster)),
         "env": environment,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": dict(SAFE),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": _mounts(workload),
     }
 
 
+def _companion(companion: parts.Companion, workload: Workload, cluster: Cluster) -> Object:
+    ports = [{"name": port.name, "containerPort": port.number, "protocol": "TCP"} for port in companion.ports]
+    resources = without_empty({"requests": companion.resources.requests, "limits": companion.resources.limits})
+    main = _beside(companion.name, companion.arguments, companion, workload, cluster)
+    return main | without_empty({"ports": ports, "resources": resources})
+
+
+def _beside(
+    name: str, arguments: tuple[parts.Argument, ...], companion: parts.Companion, workload: Workload, cluster: Cluster
+) -> Object:
+    mounts: list[Object] = [{"name": f"tmp-{companion.name}", "mountPath": "/tmp"}]
+    mounts += [{"name": one.name, "mountPath": f"{VOLUMES}/{one.name}"} for one in companion.volumes]
+    mounts += [{"name": one, "mountPath": f"{VOLUMES}/{one}", "readOnly": True} for one in workload.scratch]
+    home = [{"name": "HOME", "value": cluster.volume(workload, companion.home)}] if companion.home else []
+    return without_empty(
+        {
+            "name": name,
+            "image": companion.image,
+            "imagePullPolicy": "IfNotPresent",
+            "command": list(companion.command),
+            "args": list(parts.command(arguments, workload, cluster)),
+            "env": home,
+            "securityContext": dict(SAFE),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "volumeMounts": mounts,
+        }
+    )
+
+
 def _mounts(workload: Workload) -> list[Object]:
     found: list[Object] = [{"name": "tmp", "mountPath": "/tmp"}]
+    found += [{"name": one, "mountPath": f"{VOLUMES}/{one}"} for one in workload.scratch]
     found += [{"name": one.name, "mountPath": f"{VOLUMES}/{one.name}"} for one in workload.volumes]
     if workload.files:
         found.append({"name": "files", "mountPath": FILES, "readOnly": True})
@@ -122,9 +165,13 @@ def _mounts(workload: Workload) -> list[Object]:
 
 def _volumes(workload: Workload) -> list[Object]:
     found: list[Object] = [{"name": "tmp", "emptyDir": {}}]
+    if workload.companion is not None:
+        found.append({"name": f"tmp-{workload.companion.name}", "emptyDir": {}})
+    in_memory = {"medium": "Memory", "sizeLimit": SCRATCH_SIZE}
+    found += [{"name": one, "emptyDir": dict(in_memory)} for one in workload.scratch]
     found += [
         {"name": one.name, "persistentVolumeClaim": {"claimName": claim_name(workload, one.name)}}
-        for one in workload.volumes
+        for one in workload.every_volume
     ]
     if workload.files:
         sources = [_source(file, workload) for file in workload.files]
