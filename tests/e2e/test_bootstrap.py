@@ -1,4 +1,4 @@
-"""A rollup whose volumes are lost goes on from the last batch that L1 verified (`bootstrap: L1`)."""
+"""A rollup whose volumes are lost says so, and goes on from the last batch that L1 verified (`bootstrap: L1`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from e2e import rollups
 from e2e.rollups import EXAMPLE, Rollup
-from e2e.whole_cluster import Cluster
+from e2e.whole_cluster import Cluster, KubectlFailed
 from ethrex_node.dev import accounts
 from ethrex_operator.topology import dev_accounts
 
@@ -63,3 +63,36 @@ def test_a_rollup_that_is_made_again_without_its_volumes_goes_on_from_l1(cluster
         assert ETHER // 2 < kept[0] < ETHER
         assert kept[1] == ETHER // 4
         assert balance(rollup, STRANGER) == ETHER // 2
+
+
+def test_a_lost_volume_is_told_with_its_cure_and_one_word_goes_on_from_l1(cluster: Cluster, operator: str) -> None:
+    with rollups.applied(cluster) as rollup:
+        rollup.deposit(FRIEND, ETHER)
+        rollup.wait("batch verified", lambda: (seen := rollup.figures().batches).verified == seen.made > 0)
+        before = rollup.figures().batches.verified
+        volume = rollup.get(VOLUME)["metadata"]["uid"]
+
+        rollup.kubectl("delete", VOLUME, "--wait=false")
+        rollup.kubectl("delete", "pod", "rollup-sequencer-0", "--wait=false")
+        rollup.wait("data lost", lambda: rollup.condition(ROLLUP, "Sequencing") == ("False", "DataLost"))
+        stalled, ready = (rollup.condition(ROLLUP, type) for type in ("Stalled", "Ready"))
+        told = {one["type"]: one["message"] for one in rollup.get(ROLLUP)["status"]["conditions"]}["Sequencing"]
+        change(rollup, {"bootstrap": "L1", "sequencer": {"epoch": 2}})
+        rollup.wait("rollup ready", rollup.is_ready)
+        kept = balance(rollup, FRIEND)
+        rollup.ask("rollup-sequencer", 1729, "eth_sendRawTransaction", rollups.transfer(KEY, 0, STRANGER, ETHER // 4))
+        rollup.wait("batch verified", lambda: rollup.figures().batches.verified > before)
+
+        assert rollup.get(VOLUME)["metadata"]["uid"] != volume
+        assert (stalled, ready) == (("True", "DataLost"), ("False", "DataLost"))
+        assert "spec.bootstrap: L1 and spec.sequencer.epoch: 2" in told
+        assert f"L1 has batches up to {before}" in told
+        assert len(rollup.events("DataLost")) == 1
+        assert kept == ETHER
+        assert balance(rollup, STRANGER) == ETHER // 4
+        with pytest.raises(KubectlFailed, match="bootstrap cannot go back to New"):
+            change(rollup, {"bootstrap": "New"})
+
+
+def change(rollup: Rollup, spec: dict[str, Any]) -> None:
+    rollup.kubectl("patch", ROLLUP, "--type=merge", "-p", json.dumps({"spec": spec}))

@@ -39,6 +39,7 @@ SECONDS: Final = {
     "settled": 240.0,
     "abandoned": 90.0,
     "role back": 60.0,
+    "data lost": 180.0,
     "children gone": 90.0,
     "new leader": 60.0,
     "operators run": 90.0,

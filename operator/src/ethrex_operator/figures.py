@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,7 +12,7 @@ from .kube.client import Kube
 from .kube.lease import Leadership
 from .kube.queue import Queue
 from .reconcile.scaling_state import Scaling
-from .reconcile.world import Store
+from .reconcile.world import Key, Store
 from .scaling.decision import PoolDecision
 
 PREFIX: Final = "ethrex_operator_"
@@ -30,6 +30,17 @@ def of_work(queue: Queue[Any], store: Store, children: Children) -> Iterator[Met
     yield GaugeMetricFamily(PREFIX + "unseen", "Resources that this leader has not looked at yet", queue.unseen)
     yield GaugeMetricFamily(PREFIX + "resources", "Resources that are watched", len(store))
     yield GaugeMetricFamily(PREFIX + "children", "Objects that were made for them", len(children))
+
+
+def of_rollups(lost: Iterable[Key], store: Store) -> Iterator[Metric]:
+    """One that is deleted is nobody's trouble any more."""
+    family = GaugeMetricFamily(
+        PREFIX + "data_lost", "1 where a sequencer misses data that L1 knows of", labels=["rollup_namespace", "rollup"]
+    )
+    for key in lost:
+        if store.get(key) is not None:
+            family.add_metric([key.namespace, key.name], 1.0)
+    yield family
 
 
 def of_scaling(scaling: Scaling) -> Iterator[Metric]:

@@ -249,6 +249,7 @@ async def run(settings: Settings) -> None:
         issuer = (await kube.request("GET", "/.well-known/openid-configuration"))["issuer"]
         operator = Operator(settings, kube, session, issuer, listen)
         serving.sources.append(lambda: figures.of_work(operator.queue, operator.store, operator.children))
+        serving.sources.append(lambda: figures.of_rollups(operator.world.lost, operator.store))
         serving.sources.append(lambda: figures.of_scaling(operator.world.scaling))
         print(f"leading    {settings.identity}", flush=True)
         try:

@@ -12,6 +12,7 @@ from ethrex_node import _native, chain
 from ethrex_node.cli import database, flags, rollup, run, transfer, verification
 from ethrex_node.config import errors, nearest
 from ethrex_node.engine import jwt
+from ethrex_node.node.sequencing import DataBehind
 from ethrex_node.observe import tracing
 from ethrex_node.rollup.deploy import Settled
 from ethrex_node.rpc import workers
@@ -19,6 +20,7 @@ from ethrex_node.verify import VerifyError
 
 FAILED = 2
 SETTLED = 3  # asking again changes nothing: whoever runs a task can stop trying
+BEHIND = 4  # a sequencer whose data end before what L1 has of its chain: lost, or older
 
 OURS = (
     *rollup.OURS,
@@ -179,9 +181,14 @@ def main() -> int:
     except click.Abort:
         return 130
     except OURS as error:
-        code = SETTLED if isinstance(error, Settled) else FAILED
-        return _fail(str(error.args[-1]) if isinstance(error, _native.NativeError) else str(error), code)
+        return _fail(str(error.args[-1]) if isinstance(error, _native.NativeError) else str(error), _code(error))
     return result if isinstance(result, int) else 0
+
+
+def _code(error: BaseException) -> int:
+    if isinstance(error, Settled):
+        return SETTLED
+    return BEHIND if isinstance(error, DataBehind) else FAILED
 
 
 def _fail(message: str, code: int = FAILED) -> int:

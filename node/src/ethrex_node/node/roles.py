@@ -50,6 +50,10 @@ class CannotSequence(Exception):
     """Chain, data folder and L1 do not fit together, or a setting is missing."""
 
 
+class DataBehind(CannotSequence):
+    """L1 has batches that the data folder knows nothing of: it is empty, or older than the chain."""
+
+
 class NotYet(Exception):
     """Come again: L1 is about to change."""
 
@@ -279,7 +283,7 @@ async def _check_l1(ground: Ground, client: L1Client) -> contracts.ChainStatus:
     if ground.started is not None and not is_over:
         await _check_start(ground.started, client, deployed, status, head, known)
     if status.last_committed > known and not is_over:
-        raise CannotSequence(
+        raise DataBehind(
             f"L1 has batches up to {status.last_committed}, the data in {store.folder} ends with {known}: "
             "it is older than the chain; nothing was sealed"
         )
@@ -312,7 +316,7 @@ async def _check_start(
             f"lost. Begin with batch {status.last_verified} (`ethrex l2 reconstruct --verified`)"
         )
     if status.last_committed > known:
-        raise CannotSequence(
+        raise DataBehind(
             f"L1 has batches up to {status.last_committed}, verified up to {status.last_verified}, and this data ends with "
             f"{known}. What is verified can be reconstructed; what is not nobody can prove, since its blocks are lost: the "
             f"chain's admin or the guardian has to take it back (revertBatches({deployed.chain_id}, {status.last_verified})), "

@@ -38,13 +38,13 @@ from . import rollup_figures
 from .assembly import Node, Opened
 from .outrun import Outrun
 from .renewing import Renewing
-from .roles import CannotSequence, Ground, NotYet, Roles, kinds_of, open_roles
+from .roles import CannotSequence, DataBehind, Ground, NotYet, Roles, kinds_of, open_roles
 from .taking_back import TakingBack
 from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-__all__ = ["CannotSequence", "SequencerNode", "told_by"]
+__all__ = ["CannotSequence", "DataBehind", "SequencerNode", "told_by"]
 
 NAMESPACE: Final = "ethrex"
 FOLDER: Final = "rollup"  # the rollup's own data in a data folder

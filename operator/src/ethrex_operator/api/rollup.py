@@ -193,7 +193,8 @@ class RollupSpec(Model):
     """An EthrexSettlement on the same L1, which allows it. Left out, the rollup has contracts of its own, whose addresses follow
     from its namespace and name."""
     bootstrap: Literal["New", "L1"] = "New"
-    """L1: the state after the last verified batch is rebuilt from what is published there, and the chain goes on from it."""
+    """L1: where a volume has no blocks, the state after the last verified batch is rebuilt from what is published there, and the
+    chain goes on from it. New may be changed to L1, which is the cure of `DataLost`; a volume that has blocks goes on with them."""
     mode: Literal["Rollup", "Validium"] = "Rollup"
     committee: Committee | None = None
     """Of mode Validium, and only there."""
@@ -241,9 +242,14 @@ class RollupSpec(Model):
             lambda spec: spec.bootstrap == "New" or spec.sequencer.epoch is not None,
             "sequencer.epoch",
         ),
+        Rule(
+            "self.bootstrap == oldSelf.bootstrap || self.bootstrap == 'L1'",
+            "bootstrap cannot go back to New: the chain is on L1, and its data may begin there",
+            path="bootstrap",
+        ),
         *(
             Rule(f"self.{name} == oldSelf.{name}", f"{name} cannot be changed: L1 knows the chain by it", path=name)
-            for name in ("l1", "chainId", "mode", "genesis", "bootstrap")
+            for name in ("l1", "chainId", "mode", "genesis")
         ),
         *(
             Rule(

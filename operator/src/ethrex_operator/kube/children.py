@@ -35,6 +35,7 @@ class Change:
 
     reason: str
     note: str
+    warning: bool = False
 
 
 class NameTaken(Exception):

@@ -16,7 +16,7 @@ from ..topology import archive, committee
 from ..topology import rollup as rollups
 from ..topology.facts import Contracts
 from ..topology.workload import Workload
-from . import deploying, handover, l1, registering, running
+from . import data_lost, deploying, handover, l1, registering, running
 from .report import Report
 from .world import Key, World, cluster_for, owner_of, url
 
@@ -93,6 +93,8 @@ async def _chain(
     current = await _up_to_date(world, rollup, contracts, found, changes)
     fields = fields | {"endpoints": {"rpc": url(rollups.door(rollup).name, rollup.namespace, rollups.RPC.number)}}
     parts = [_reserved(world, rollup, wanted), current, *known]
+    if (lost := data_lost.look(world, rollup, found, changes)) is not None:
+        return replace(_report(reachable, [*parts, lost], fields, again=STEADY_SECONDS), stalled=lost)
     if not found.ready:
         parts.append(conditions.no("Sequencing", "PodNotReady", found.reason))
         return _report(reachable, parts, fields, again=SOON_SECONDS)

@@ -9,6 +9,7 @@ from ..kube import kinds
 from ..kube.cache import JOB_NAME
 from ..kube.client import Object
 from ..kube.objects.naming import WORKLOAD
+from ..kube.objects.pods import MAIN
 from ..topology.workload import Workload
 from .world import World
 
@@ -24,6 +25,8 @@ class Instance:
     outdated: bool  # its pod runs an older template
     reason: str = ""
     pod: str | None = None
+    exit_code: int | None = None  # with which its own program ended last
+    runs: bool = False  # that program, again
 
 
 def instance(world: World, namespace: str, workload: Workload) -> Instance:
@@ -40,7 +43,8 @@ def instance(world: World, namespace: str, workload: Workload) -> Instance:
     outdated = is_seen and pod["metadata"]["labels"].get(REVISION) != wanted
     leaving = "deletionTimestamp" in pod["metadata"]
     ready = not leaving and _condition(pod, "Ready")
-    return Instance(ready, outdated and not leaving, "" if ready else why(pod), pod["metadata"]["name"])
+    reason = "" if ready else why(pod)
+    return Instance(ready, outdated and not leaving, reason, pod["metadata"]["name"], *_program(pod))
 
 
 async def roll(world: World, namespace: str, found: Instance) -> bool:
@@ -81,6 +85,16 @@ def why(pod: Object) -> str:
         if one["type"] == "PodScheduled" and one["status"] != "True":
             return f"{one.get('reason', 'Unschedulable')}: {one.get('message', '')}"
     return str(status.get("phase", "Pending"))
+
+
+def _program(pod: Object) -> tuple[int | None, bool]:
+    """How it ended last, and whether it runs."""
+    for one in pod["status"].get("containerStatuses", ()):
+        if one["name"] == MAIN:
+            state = one.get("state", {})
+            ended = state.get("terminated") or one.get("lastState", {}).get("terminated")
+            return int(ended["exitCode"]) if ended else None, "running" in state
+    return None, False
 
 
 def _last_line(text: str) -> str:

@@ -50,7 +50,9 @@ async def reconcile(world: World, key: Key) -> Again:
     finally:
         for change in changes:
             log.info(change.note, extra={"key": str(key), "reason": change.reason})
-            await events.tell(world.kube, body, change.reason, change.note, instance=world.identity)
+            await events.tell(
+                world.kube, body, change.reason, change.note, instance=world.identity, warning=change.warning
+            )
     await report.write(world, key, body, found)
     return Again(found.again)
 

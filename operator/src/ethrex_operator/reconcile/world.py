@@ -52,6 +52,7 @@ class World:
     handing: dict[Key, float] = field(
         default_factory=dict
     )  # since when a sequencer hands over before its pod is rolled
+    lost: set[Key] = field(default_factory=set)  # rollups whose sequencer misses data that L1 knows of
     looked: dict[Key, float] = field(default_factory=dict)  # when the proxies of whom were last looked at
 
 

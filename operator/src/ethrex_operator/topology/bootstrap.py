@@ -1,6 +1,6 @@
 """
 A chain that goes on from what L1 has of it (`bootstrap: L1`): before an empty volume is begun with, the state after the last verified
-batch is rebuilt out of what the batches published.
+batch is rebuilt out of what the batches published. A volume that has blocks goes on with them: nothing is rebuilt for it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .facts import L1
 from .workload import Argument, InVolume, UrlOf
 
 FOLDER: Final = "recovered"
+CHAIN: Final = "chain"
 
 
 def before(rollup: EthrexRollup, l1: L1, volume: str) -> tuple[tuple[Argument, ...], ...]:
@@ -24,7 +25,7 @@ def before(rollup: EthrexRollup, l1: L1, volume: str) -> tuple[tuple[Argument, .
         (
             *("l2", "reconstruct", "--deployment", settlement.recorded(rollup, volume)),
             *(*settlement.urls("--eth-rpc-url", l1), *_published(rollup, l1)),
-            *("--out", InVolume(volume, FOLDER), "--verified", "--if-missing"),
+            *("--out", InVolume(volume, FOLDER), "--verified", "--if-missing", "--datadir", InVolume(volume, CHAIN)),
         ),
     )
 

@@ -81,6 +81,12 @@ def test_alerts_fire(tmp_path: Path) -> None:
         "rule_files": [str(tmp_path / "rules.yaml")],
         "tests": [
             fires("EthrexOperatorNotLeading", {"severity": "critical"}, ("ethrex_operator_leads", "1 0x30"), at="20m"),
+            fires(
+                "EthrexRollupDataLost",
+                {"severity": "critical", "rollup_namespace": "shop", "rollup": "one"},
+                ('ethrex_operator_data_lost{rollup_namespace="shop",rollup="one",pod="a"}', "1x30"),
+                at="20m",
+            ),
             fires("EthrexRollupSealsNothing", {"severity": "critical"}, ("ethrex_rollup_waiting", "1x30"), at="20m"),
             fires(
                 "EthrexRollupCommitsBehind",

@@ -17,11 +17,12 @@ from typing import Any, Final
 
 import pytest
 
+from ethrex_node.cli import BEHIND
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1 import abi
 from unit.rollup.whole import processes, roles, tokens
 from unit.rollup.whole.deployment import OWNER
-from unit.rollup.whole.from_l1 import PRUNED, alone, header, height, reconstructed, refused, until
+from unit.rollup.whole.from_l1 import PRUNED, alone, header, height, reconstructed, recover, refused, until
 from unit.rollup.whole.roles import ask, patiently, text
 
 pytestmark = pytest.mark.timeout(900)
@@ -146,11 +147,12 @@ def test_a_rollup_goes_on_from_what_l1_holds(world: World) -> None:
     chain.sequencer.start()
     until(lambda: "it is older than the chain; nothing was sealed" in chain.sequencer.log.read_text(), chain.sequencer)
     assert chain.sequencer.process is not None
-    chain.sequencer.process.wait(60)
-    shutil.rmtree(world.data)
+    assert chain.sequencer.process.wait(60) == BEHIND
+    assert (world.data / "chain").exists(), "the genesis is written before L1 is asked"
     whole, recovered = world.folder / "whole", world.folder / "recovered"
     assert reconstructed(world.folder, chain, whole)["batches"] == committed
-    told = reconstructed(world.folder, chain, recovered, "--verified")
+    told = reconstructed(world.folder, chain, recovered, "--verified", "--if-missing", "--datadir", str(world.data))
+    assert not (world.data / "chain").exists(), "a bare genesis makes room"
     assert (told["batches"], told["stateRoot"]) == (verified, before["header"]["stateRoot"])
     command = list(chain.sequencer.command)
     chain.sequencer.command += ["--reconstructed", str(whole)]
@@ -168,7 +170,20 @@ def test_a_rollup_goes_on_from_what_l1_holds(world: World) -> None:
     world.begin_with(recovered)
     chain.sequencer.start()
     until(lambda: f"revertBatches({CHAIN_ID}, {verified})" in chain.sequencer.log.read_text(), chain.sequencer)
-    chain.sequencer.process.wait(60)
+    assert chain.sequencer.process.wait(60) == BEHIND
+    again = recover(
+        world.folder,
+        chain,
+        "reconstruct",
+        "--beacon",
+        "http://127.0.0.1:1",
+        "--out",
+        world.folder / "other",
+        "--datadir",
+        world.data,
+    )
+    assert again.returncode == 0, "what has begun is left as it is, and nothing is asked for it"
+    assert not (world.folder / "other").exists()
 
     # The admin takes back what nobody can prove; the same folder goes on.
     receipt = world.on_l1(OWNER.address, world.proposer, REVERT.call(CHAIN_ID, verified))

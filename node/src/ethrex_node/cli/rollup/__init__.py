@@ -15,6 +15,7 @@ from ethrex_node.cli.rollup import (
     following,
     handing_over,
     keeping,
+    making_room,
     recovering,
     sequencing,
     users,
@@ -177,6 +178,11 @@ def archive_blobs(beacon: str, archive: Path, every: float | None, **given: Any)
     "--verified", is_flag=True, help="stop at the last verified batch, whose state the escape hatch counts by"
 )
 @click.option("--if-missing", is_flag=True, help="do nothing where --out has a start already")
+@click.option(
+    "--datadir",
+    type=FOLDER,
+    help="a node's that shall begin with it: nothing is done where it has blocks, a bare genesis goes",
+)
 def reconstruct(
     beacon: str | None,
     archive: Path | None,
@@ -185,16 +191,20 @@ def reconstruct(
     out: Path,
     verified: bool,
     if_missing: bool,
+    datadir: Path | None,
     **given: Any,
 ) -> None:
     """The rollup's state and the proofs of its withdrawals from L1 alone, every root and opening checked."""
-    if if_missing and start.is_there(out):
+    wish, where = recovering.Wish(**given), Places(beacon, archive, da, da_token)
+    if datadir is not None and recovering.has_blocks(wish, datadir):
         return
-    where = Places(beacon, archive, da, da_token)
-    recovering.run(
-        recovering.Wish(**given),
-        lambda wish, sources: recovering.reconstruct(wish, sources, where, out, only_verified=verified),
-    )
+    if not (if_missing and start.is_there(out)):
+        recovering.run(
+            wish,
+            lambda wish, sources: recovering.reconstruct(wish, sources, where, out, only_verified=verified),
+        )
+    if datadir is not None and start.is_there(out):
+        making_room.make(datadir)
 
 
 @l2.command("da-node")

@@ -32,8 +32,8 @@ def run(given: dict[str, Any]) -> None:
     if everything.settings.dev or "network" in everything.given:
         raise click.ClickException("the deployment names the genesis: leave --dev and --network out")
     deployed = deploy.load(wanted.deployment)
-    begun = None if wanted.reconstructed is None else start.load(wanted.reconstructed)
     own = sequencing.told_by(everything.settings, everything.given, deployed)
+    begun = None if wanted.reconstructed is None else start.found(wanted.reconstructed, own.datadir)
     if wanted.sequencer is None and HEAD_AGE not in everything.given:
         own = dataclasses.replace(own, ready_head_age=0)  # a batch's last block is as old as batches are apart
     with running.logged(own, everything.warnings):

@@ -14,6 +14,7 @@ from typing import Final
 import aiohttp
 import click
 
+from ethrex_node.cli.rollup import making_room
 from ethrex_node.config import genesis
 from ethrex_node.rollup import deploy
 from ethrex_node.rollup.l1 import signers
@@ -122,6 +123,11 @@ async def reconstruct(wish: Wish, sources: Sources, where: Places, out: Path, *,
     else:
         start.save(out, recovered.start)  # the place last: `--if-missing` takes it for all of them
     _tell(wish, batches, len(claims), out)
+
+
+def has_blocks(wish: Wish, datadir: Path) -> bool:
+    """Whether a chain of this deployment has more than its genesis there."""
+    return making_room.has_blocks(datadir, genesis.load(deploy.load(wish.deployment).genesis))
 
 
 async def escape(wish: Wish, sources: Sources, key: str, state_url: str, token_l2: bytes | None) -> None:

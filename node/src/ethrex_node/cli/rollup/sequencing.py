@@ -27,8 +27,8 @@ def run(given: dict[str, Any]) -> None:
     if everything.settings.dev or "network" in everything.given:
         raise click.ClickException("the deployment names the genesis: leave --dev and --network out")
     deployed = deploy.load(wanted.deployment)
-    begun = None if wanted.reconstructed is None else start.load(wanted.reconstructed)
     own = sequencing.told_by(everything.settings, everything.given, deployed)
+    begun = None if wanted.reconstructed is None else start.found(wanted.reconstructed, own.datadir)
     with running.logged(own, everything.warnings):
         loops.run(_watched(own, wanted, deployed, begun))
 

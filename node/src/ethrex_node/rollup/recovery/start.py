@@ -18,6 +18,7 @@ from ethrex_node import _native
 from ethrex_node.rollup.recovery.published import RecoveryError
 from ethrex_node.rollup.settlement import contracts
 
+CHAIN: Final = "chain"  # in a data folder
 STATE: Final = "state.json"
 PLACE: Final = "start.json"
 VERSION: Final = 1
@@ -62,6 +63,17 @@ def save(folder: Path, start: Start) -> None:
 
 def is_there(folder: Path) -> bool:
     return (folder / PLACE).exists()
+
+
+def found(folder: Path, data: Path | None) -> Start | None:
+    """
+    What the chain in `data` begins with. None, which is as it began or with the genesis: it has begun and nothing was
+    reconstructed, or no batch was verified. Raises `RecoveryError`.
+    """
+    has_begun = data is not None and (data / CHAIN).exists()
+    if not is_there(folder) and (has_begun or (folder / STATE).exists()):
+        return None
+    return load(folder)
 
 
 def load(folder: Path) -> Start:
