@@ -8,6 +8,7 @@ chain's deployment file from L1, which has to be as the plan says; so nothing is
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ ADMISSION: Final = "--proof-coordinator."
 SEQUENCER: Final = "sequencer"
 FOLLOWER: Final = "follower"
 STOP_SECONDS: Final = 60
+POOL_ID_CHARACTERS: Final = 128 - 1 - 63  # what a coordinator takes as an id, without a dot and a pod's name
+POOL_HASH_CHARACTERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,15 @@ def audience_of(namespace: str, name: str) -> str:
 
 
 def pool_id(pool: ProverPool) -> str:
-    """What coordinators call it: pools of many namespaces come to one. Its provers' ids begin with it."""
-    return f"{pool.namespace}.{pool.name}"
+    """
+    What coordinators call it: pools of many namespaces come to one. Its provers' ids begin with it and end with a pod's name, and
+    coordinators take 128 characters: what would be longer ends with a hash instead.
+    """
+    whole = f"{pool.namespace}.{pool.name}"
+    if len(whole) <= POOL_ID_CHARACTERS:
+        return whole
+    its = hashlib.sha256(whole.encode()).hexdigest()[:POOL_HASH_CHARACTERS]
+    return f"{whole[: POOL_ID_CHARACTERS - len(its) - 1]}-{its}"
 
 
 def pool_signer(pool: ProverPool, at: L1) -> Signer:
@@ -191,7 +201,7 @@ def _follower(wanted: Wanted, planned: str, number: int) -> Workload:
         lifetime=Lifetime.SERVICE,
         arguments=(
             *("l2", "follow", "--deployment", settlement.recorded(rollup, DATA)),
-            *("--datadir", InVolume(DATA, "chain"), *bootstrap.arguments(rollup, DATA), *l1.rpc(asked.rpc)),
+            *("--datadir", InVolume(DATA, bootstrap.CHAIN), *bootstrap.arguments(rollup, DATA), *l1.rpc(asked.rpc)),
             *("--eth.rpc-url", settlement.listed(wanted.l1), "--follow.tag", _tag(wanted)),
             *("--sequencer", UrlOf(sequencer_name(rollup), RPC.name), "--follow.max-lag", str(asked.max_lag_seconds)),
             *running.metrics(),
@@ -220,7 +230,12 @@ def _sequencer_arguments(wanted: Wanted, keys: _Keys) -> tuple[Argument, ...]:
     kinds = spec.proving.policy.require
     return (
         *("l2", "sequencer", "--deployment", settlement.recorded(wanted.rollup, DATA)),
-        *("--datadir", InVolume(DATA, "chain"), *bootstrap.arguments(wanted.rollup, DATA), *l1.rpc(spec.sequencer.rpc)),
+        *(
+            "--datadir",
+            InVolume(DATA, bootstrap.CHAIN),
+            *bootstrap.arguments(wanted.rollup, DATA),
+            *l1.rpc(spec.sequencer.rpc),
+        ),
         *("--eth.rpc-url", settlement.listed(wanted.l1), "--watcher.tag", _tag(wanted)),
         *("--eth.max-fee-per-gas", str(spec.commit.max_fee_per_gas_wei)),
         *("--eth.max-fee-per-blob-gas", str(spec.commit.max_fee_per_blob_gas_wei)),

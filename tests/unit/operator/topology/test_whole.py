@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ethrex_node.dev import accounts
+from ethrex_node.rollup.coordinator.identities import ID
 from ethrex_operator.api import loading
+from ethrex_operator.api.base import NAME_CHARACTERS
 from ethrex_operator.kube import objects
 from ethrex_operator.local.library import Library
 from ethrex_operator.local.machine import Machine
@@ -54,6 +56,21 @@ def resolved(text: str, *, known: bool = True, settled: bool = True) -> whole.Wh
     contracts = {rollup.name: KNOWN for rollup in manifest.rollups} if known else {}
     ready = frozenset(one.name for one in manifest.settlements if settled)
     return whole.resolve(manifest, contracts, lambda pool: tuple(range(pool.spec.replicas or 0)), ready)
+
+
+def test_the_longest_names_come_to_ids_that_a_coordinator_takes() -> None:
+    def pool_id(namespace: str, name: str) -> str:
+        (found,) = loading.parse(EXAMPLE, "rollup.yaml").pools
+        metadata = found.metadata.model_copy(update={"namespace": namespace, "name": name})
+        return rollups.pool_id(found.model_copy(update={"metadata": metadata}))
+
+    longest = [pool_id("n" * 62 + at, "p" * (NAME_CHARACTERS - 1) + end) for at in "ab" for end in "ab"]
+    (fits,) = {pool_id("n" * 63, "p" * NAME_CHARACTERS) for _ in range(2)}
+
+    assert all(ID.fullmatch(f"{one}.{'o' * 63}") for one in (*longest, fits))
+    assert len({*longest, fits}) == 5
+    assert pool_id("n" * 23, "p" * NAME_CHARACTERS) == f"{'n' * 23}.{'p' * NAME_CHARACTERS}"
+    assert pool_id("default", "provers") == "default.provers"
 
 
 def by_name(found: whole.Whole) -> dict[str, Workload]:
