@@ -41,6 +41,7 @@ class _Entry(Generic[Key]):
     running: bool = False
     done: bool = False  # a run of it has succeeded
     dirty: bool = False  # added while running
+    changed: bool = False  # with another generation
     failures: int = 0
     generation: int = 0
 
@@ -91,7 +92,7 @@ class Queue(Generic[Key]):
         elif entry.failures and not entry.running and seconds == 0.0:
             return  # it comes again by itself: what happens to its children is often its own failing
         if entry.running:
-            entry.dirty = True
+            entry.dirty, entry.changed = True, entry.changed or changed
             return
         self._schedule(entry, FIRST if changed else min(entry.due, self._clock() + seconds))
 
@@ -136,8 +137,10 @@ class Queue(Generic[Key]):
             return
         if entry.dirty and not entry.failures:
             pause = 0.0
-        entry.dirty = False
-        if pause is not None:
+        changed, entry.dirty, entry.changed = entry.changed, False, False
+        if changed:
+            self._schedule(entry, FIRST)
+        elif pause is not None:
             self._schedule(entry, self._clock() + pause * (1 + JITTER * self._chance()))
 
     def _schedule(self, entry: _Entry[Key], due: float) -> None:

@@ -212,3 +212,26 @@ def test_what_somebody_changed_goes_before_all_looks_that_are_due() -> None:
         return ran
 
     assert run(play()) == ["a", "changed", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_somebody_changed_while_it_is_looked_at_goes_before_all_looks_that_are_due(fails: bool) -> None:
+    async def play() -> list[str]:
+        ran: list[str] = []
+
+        async def does(key: str) -> Again:
+            ran.append(key)
+            await asyncio.sleep(1)
+            if fails and ran == ["a"]:
+                raise ValueError
+            return Again()
+
+        async with working(does, parallel=1) as queue:
+            for key in "abcd":
+                queue.add(key)
+            await asyncio.sleep(0.5)
+            queue.add("a", generation=2)
+            await asyncio.sleep(100)
+        return ran
+
+    assert run(play()) == ["a", "a", "b", "c", "d"]
