@@ -15,10 +15,11 @@ import pytest
 
 from e2e import rollups
 from e2e.rollups import EXAMPLE, Rollup
-from e2e.whole_cluster import Cluster
+from e2e.whole_cluster import Cluster, KubectlFailed
 from ethrex_operator.api import loading
 from ethrex_operator.kube import objects
 from ethrex_operator.kube.objects.naming import WORKLOAD, Owner
+from ethrex_operator.topology import rollup as rollup_topology
 from ethrex_operator.topology import whole
 from ethrex_operator.topology.facts import Contracts
 from ethrex_operator.topology.workload import Program
@@ -56,6 +57,11 @@ MATRIX: Final = {
         '{.spec.ports[?(@.name=="theirs")]}',
     ),
     "NetworkPolicy": Drift({"spec": {"ingress": []}}, {"spec": {"egress": [{}]}}, "{.spec.egress}"),
+    "PodDisruptionBudget": Drift(
+        {"spec": {"maxUnavailable": 2}},
+        {"spec": {"selector": {"matchLabels": {"theirs": "1"}}}},
+        "{.spec.selector.matchLabels.theirs}",
+    ),
     "StatefulSet": Drift(
         CONTAINER,
         {"spec": {"template": {"metadata": {"annotations": {"theirs": "1"}}}}},
@@ -75,12 +81,13 @@ MATRIX: Final = {
         is_held=True,
     ),
 }
+MANIFEST: Final = EXAMPLE.read_text().replace("  batching:\n", "  followers: {replicas: 2}\n  batching:\n")
 SILENT: Final = {("PersistentVolumeClaim", "add")}  # labels and annotations are anybody's
 
 
 def made() -> dict[str, str]:
     """Kinds of children as the topology makes them for the example, and of each a workload that has one."""
-    manifest = loading.load(EXAMPLE)
+    manifest = loading.parse(MANIFEST, EXAMPLE.name)
     address = "0x" + "11" * 20
     contracts = Contracts(1, address, address, address, address, None, 1, 1)
     found = whole.resolve(manifest, {one.name: contracts for one in manifest.rollups}, lambda _: (0,))
@@ -88,9 +95,12 @@ def made() -> dict[str, str]:
     cluster = objects.Cluster("default", "", dict.fromkeys(Program, "image"), ports)
     owner = Owner("EthrexRollup", "rollup", "default", "uid")
     children = [(each, one.name) for one in found.workloads for each in objects.children(one, owner, cluster)]
-    return {each["kind"]: workload for each, workload in children if each["kind"] != "ServiceAccount"} | {
-        "ServiceAccount": ""  # of all workloads that name it: it bears the name of none
-    }
+    budgets = [objects.budget(role, owner) for one in manifest.rollups for role in rollup_topology.spared(one)]
+    return (
+        {each["kind"]: workload for each, workload in children if each["kind"] != "ServiceAccount"}
+        | {each["kind"]: "" for each in budgets}
+        | {"ServiceAccount": ""}  # of all workloads that name it: it bears the name of none
+    )
 
 
 CASES: Final = [(kind, how) for kind in sorted(made()) for how in ("delete", "edit", "add")]
@@ -98,7 +108,7 @@ CASES: Final = [(kind, how) for kind in sorted(made()) for how in ("delete", "ed
 
 @pytest.fixture(scope="module")
 def rollup(cluster: Cluster, operator: str) -> Iterator[Rollup]:
-    with rollups.applied(cluster) as found:
+    with rollups.applied(cluster, MANIFEST) as found:
         yield found
 
 
@@ -111,7 +121,7 @@ def told() -> list[int]:
 def name_of(rollup: Rollup, kind: str) -> str:
     workload = made()[kind]
     if not workload:
-        return "rollup-sequencer"
+        return "rollup-sequencer" if kind == "ServiceAccount" else "rollup-follower"
     found = json.loads(rollup.kubectl("get", kind, "-l", f"{WORKLOAD}={workload}", "-o", "json"))["items"]
     return str(found[0]["metadata"]["name"])
 
@@ -162,3 +172,22 @@ def test_nothing_of_it_was_told_twice(rollup: Rollup, told: list[int]) -> None:
     rollup.wait("rollup ready", rollup.is_ready)
 
     assert drifts(rollup) == told[0]
+
+
+def test_a_drain_takes_one_follower_at_a_time_and_the_sequencer_when_it_likes(rollup: Rollup) -> None:
+    def may_go() -> bool:
+        return bool(rollup.get("poddisruptionbudget/rollup-follower")["status"].get("disruptionsAllowed") == 1)
+
+    rollup.wait("role back", may_go)
+    evict(rollup, "rollup-follower-0-0")
+    with pytest.raises(KubectlFailed, match="disruption budget"):
+        evict(rollup, "rollup-follower-1-0")
+    evict(rollup, "rollup-sequencer-0")
+    rollup.wait("rollup ready", rollup.is_ready)
+
+
+def evict(rollup: Rollup, pod: str) -> None:
+    """As `kubectl drain` does."""
+    asked = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": rollup.namespace}}
+    path = f"/api/v1/namespaces/{rollup.namespace}/pods/{pod}/eviction"
+    rollup.kubectl("create", "--raw", path, "-f", "-", given=json.dumps(asked))

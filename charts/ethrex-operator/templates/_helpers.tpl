@@ -97,6 +97,9 @@ volumes:
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, update, patch, delete]
 # whether one is being deleted: nothing is waited for then
 - apiGroups: [""]
   resources: [namespaces]

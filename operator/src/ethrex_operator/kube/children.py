@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 OURS: Final = {"app.kubernetes.io/managed-by": MANAGER}
 AGAIN_SECONDS: Final = 1.0
-# What lets somebody in, or what a node reads: an addition is as bad as a change.
-EXACT: Final = frozenset((kinds.NETWORK_POLICY.name, kinds.SERVICE.name, kinds.CONFIG_MAP.name))
+# What lets somebody in, what a node reads, whom a drain spares: an addition is as bad as a change.
+EXACT: Final = frozenset(one.name for one in (kinds.NETWORK_POLICY, kinds.SERVICE, kinds.CONFIG_MAP, kinds.BUDGET))
 FRAME: Final = ("apiVersion", "kind", "status")
 
 

@@ -39,10 +39,11 @@ SERVICE: Final = Kind("v1", "Service", "services")
 STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
 JOB: Final = Kind("batch/v1", "Job", "jobs")
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 
-CHILDREN: Final = (SERVICE_ACCOUNT, CONFIG_MAP, CLAIM, SERVICE, NETWORK_POLICY, STATEFUL_SET, JOB)
+CHILDREN: Final = (SERVICE_ACCOUNT, CONFIG_MAP, CLAIM, SERVICE, NETWORK_POLICY, BUDGET, STATEFUL_SET, JOB)
 _BY_NAME: Final = {(kind.api_version, kind.name): kind for kind in (*OURS.values(), *CHILDREN, POD, LEASE, EVENT)}
 
 

@@ -38,6 +38,7 @@ async def reconcile(world: World, rollup: EthrexRollup, changes: list[Change]) -
     chain = [each for one in workloads for each in objects.children(one, owner, cluster)]
     if workloads:
         chain.append(objects.door(rollups.door(rollup), owner))
+        chain += [objects.budget(role, owner) for role in rollups.spared(rollup)]
     found = await _registered(world, wanted, chain, changes)
     fields = found.fields | {"chainId": rollup.spec.chain_id}
     if known is None:

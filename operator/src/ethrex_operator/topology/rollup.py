@@ -94,6 +94,11 @@ def door(rollup: EthrexRollup) -> Door:
     return Door(f"{rollup.name}-rpc", FOLLOWER if rollup.spec.followers.replicas else SEQUENCER, RPC)
 
 
+def spared(rollup: EthrexRollup) -> tuple[str, ...]:
+    """Roles of which a drain takes one pod at a time: those that stand in for each other. One alone could only hold it up."""
+    return (FOLLOWER,) if rollup.spec.followers.replicas > 1 else ()
+
+
 def _registered(wanted: Wanted) -> dict[str, Any]:
     """As a plan has it. Raises `Unmet`."""
     signers = tuple(pool_signer(pool, wanted.l1).address for pool in wanted.pools if pool.spec.backend == "attested")

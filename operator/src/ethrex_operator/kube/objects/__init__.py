@@ -5,10 +5,11 @@ from __future__ import annotations
 from ...topology.workload import Lifetime, Workload
 from . import access, pods, sets
 from .access import door
+from .budgets import budget
 from .naming import Object, Owner
 from .place import Cluster
 
-__all__ = ["Cluster", "Object", "Owner", "children", "door"]
+__all__ = ["Cluster", "Object", "Owner", "budget", "children", "door"]
 
 
 def children(workload: Workload, owner: Owner, cluster: Cluster) -> list[Object]:
