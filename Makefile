@@ -99,11 +99,12 @@ lock: ## resolve requirements.lock again from the pyproject files
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --group dev --no-emit-package ethrex-node \
 	    node/pyproject.toml prover/pyproject.toml operator/pyproject.toml --output-file requirements.lock
 
-interop: setup interop-setup ## sessions of clients at our dev chain and at anvil, chains exchanged with geth (a few minutes)
+interop: setup interop-setup ## sessions of clients at our dev chain and at anvil, chains exchanged with geth, a consensus client (a few minutes)
 	@$(PYTHON) -m pytest --quiet -m "" tests/interop
 
-interop-setup: ## JavaScript clients and anvil for the interop tests, into the cache
+interop-setup: ## JavaScript clients, anvil and a consensus client for the interop tests, into the cache
 	@scripts/interop.sh
+	@scripts/interop.sh consensus
 
 contracts-setup: ## forge, the Solidity compiler and OpenZeppelin, into the cache
 	@scripts/contracts.sh >/dev/null

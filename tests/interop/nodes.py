@@ -54,6 +54,11 @@ class Running:
     def websocket_url(self) -> str:
         return "ws" + self.url.removeprefix("http")
 
+    @property
+    def engine_url(self) -> str:
+        """Raises LookupError."""
+        return next(line.split()[-1] for line in self.lines if line.startswith("Engine API"))
+
     def call(self, method: str, *params: Any) -> Any:
         """A bare call. Raises `Failed`."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
@@ -66,12 +71,12 @@ class Running:
 
 
 @cache
-def packages() -> Path:
-    """The folder with node_modules as the lock file has them. Raises `ToolMissing`."""
+def packages(*which: str) -> Path:
+    """The folder with node_modules as a lock file has them: ``consensus``, or that of the clients. Raises `ToolMissing`."""
     for tool in ("npm", "node"):
         if shutil.which(tool) is None:
             raise ToolMissing(f"{tool} is not installed; the JavaScript clients, anvil and cast come through it")
-    done = subprocess.run([ROOT / "scripts" / "interop.sh"], capture_output=True, text=True, check=False)
+    done = subprocess.run([ROOT / "scripts" / "interop.sh", *which], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ToolMissing(f"scripts/interop.sh failed: {done.stderr.strip()[-500:]}")
     return Path(done.stdout.strip())
@@ -90,6 +95,14 @@ def ours(*flags: str) -> Iterator[Running]:
     """`ethrex --dev` in memory."""
     command = [COMMAND, "--dev", "--http.port", "0", "--ws.enabled", *flags]
     with _process(command, ready=r"^account  9|^peers", url=r"^JSON-RPC +(http\S+)") as running:
+        yield running
+
+
+@contextmanager
+def led(*flags: str) -> Iterator[Running]:
+    """`ethrex` that a consensus client tells what the head is."""
+    command = [COMMAND, "--http.port", "0", "--authrpc.port", "0", *flags]
+    with _process(command, ready=r"^peers", url=r"^JSON-RPC +(http\S+)") as running:
         yield running
 
 
