@@ -127,8 +127,12 @@ fn roots() -> Vec<Fr> {
         powers.push(power);
         power *= generator;
     }
-    let shift = usize::BITS - ELEMENTS.ilog2();
-    (0..ELEMENTS).map(|at| powers[at.reverse_bits() >> shift]).collect()
+    (0..ELEMENTS).map(|at| powers[bit_reversed(at)]).collect()
+}
+
+/// Which power of the generator belongs to an element; its own inverse.
+pub(crate) fn bit_reversed(at: usize) -> usize {
+    at.reverse_bits() >> (usize::BITS - ELEMENTS.ilog2())
 }
 
 fn bytes(value: Fr) -> B256 {

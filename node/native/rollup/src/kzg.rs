@@ -1,54 +1,62 @@
 //! Commitments to blobs and proofs of their openings, on all cores.
 //!
-//! A commitment is one sum over the elements, so that parts of it are made side by side and added; c-kzg makes each of
-//! them on one core. The proof of an opening is the commitment to a quotient (EIP-4844).
+//! A commitment is one sum of points, an element of the blob times its point of the trusted set-up. c-kzg makes it on one
+//! core, blst's sum uses all. The proof of an opening is the commitment to a quotient (EIP-4844).
+
+use std::sync::OnceLock;
 
 use alloy_primitives::B256;
-use blst::min_pk::AggregatePublicKey;
+use blst::{
+    MultiPoint, blst_p1_affine,
+    min_pk::{AggregatePublicKey, PublicKey},
+};
 use c_kzg::{Blob, KzgSettings};
 use rayon::prelude::*;
 
-use crate::{ProgramError, blob::ELEMENTS};
+use crate::{
+    ProgramError,
+    blob::{self, ELEMENTS},
+};
 
 /// No tables beforehand: they only make cell proofs faster.
 const PRECOMPUTE: u64 = 0;
 
+/// The points of Ethereum's trusted set-up in G1, in Lagrange form and in the order of the roots' powers, compressed. c-kzg has
+/// the same, and keeps it to itself.
+const POINTS: &[u8; POINT_BYTES * ELEMENTS] = include_bytes!("g1_lagrange.bin");
+
+const POINT_BYTES: usize = 48;
 const ELEMENT_BYTES: usize = 32;
-const BLOB_BYTES: usize = ELEMENT_BYTES * ELEMENTS;
+const ELEMENT_BITS: usize = 255;
 
-/// A blob is cut into as many parts as there are cores, up to this: the work that each part has beside its sum grows.
-const MOST_PARTS: usize = 4;
-
-/// The commitment to a whole blob.
-pub fn commit(blob: &[u8]) -> Result<[u8; 48], ProgramError> {
-    let parts = rayon::current_num_threads().clamp(1, MOST_PARTS);
-    let commitments: Vec<[u8; 48]> =
-        (0..parts).into_par_iter().map(|part| commit_part(blob, part, parts)).collect::<Result<_, _>>()?;
-    sum(&commitments)
+/// The commitment to a whole blob, each of whose elements is below the field's order.
+pub fn commit(blob: &[u8]) -> Result<[u8; POINT_BYTES], ProgramError> {
+    let used = blob.iter().rposition(|byte| *byte != 0).map_or(1, |last| last / ELEMENT_BYTES + 1);
+    let (Some(points), Some(elements)) = (points().get(..used), blob.get(..used * ELEMENT_BYTES)) else {
+        return Err(failed(()));
+    };
+    let little_endian: Vec<u8> = elements.chunks(ELEMENT_BYTES).flat_map(|element| element.iter().rev().copied()).collect();
+    let sum = points.mult(&little_endian, ELEMENT_BITS);
+    Ok(AggregatePublicKey::from(sum).to_public_key().compress()) // a key of a signature scheme is such a point too
 }
 
 /// The proof that a blob opens at z, on one core.
-pub fn prove(blob: &[u8], z: B256) -> Result<[u8; 48], ProgramError> {
+pub fn prove(blob: &[u8], z: B256) -> Result<[u8; POINT_BYTES], ProgramError> {
     let blob = Blob::from_bytes(blob).map_err(failed)?;
     let (proof, _) = settings().compute_kzg_proof(&blob, &z.0.into()).map_err(failed)?;
     Ok(proof.to_bytes().into_inner())
 }
 
-/// To each `parts`-th element, with zeros between them: the end of a blob may be empty, and its parts are to weigh the same.
-fn commit_part(blob: &[u8], part: usize, parts: usize) -> Result<[u8; 48], ProgramError> {
-    let mut bytes = vec![0; BLOB_BYTES];
-    for (at, element) in blob.chunks(ELEMENT_BYTES).enumerate().skip(part).step_by(parts) {
-        bytes[at * ELEMENT_BYTES..][..ELEMENT_BYTES].copy_from_slice(element);
-    }
-    let blob = Blob::from_bytes(&bytes).map_err(failed)?;
-    Ok(settings().blob_to_kzg_commitment(&blob).map_err(failed)?.to_bytes().into_inner())
-}
-
-/// Of points of G1, compressed; a key of a signature scheme is such a point too.
-fn sum(points: &[[u8; 48]]) -> Result<[u8; 48], ProgramError> {
-    let points: Vec<&[u8]> = points.iter().map(<[u8; 48]>::as_slice).collect();
-    let sum = AggregatePublicKey::aggregate_serialized(&points, false).map_err(failed)?;
-    Ok(sum.to_public_key().compress())
+/// In the order of a blob's elements, which is the bit-reversed one.
+fn points() -> &'static [blst_p1_affine] {
+    static READ: OnceLock<Vec<blst_p1_affine>> = OnceLock::new();
+    READ.get_or_init(|| {
+        let read: Vec<blst_p1_affine> = POINTS
+            .par_chunks(POINT_BYTES)
+            .map(|point| PublicKey::uncompress(point).unwrap_or_default().into())
+            .collect();
+        (0..ELEMENTS).map(|at| read[blob::bit_reversed(at)]).collect()
+    })
 }
 
 fn settings() -> &'static KzgSettings {
@@ -62,7 +70,6 @@ fn failed<E>(_: E) -> ProgramError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob;
 
     fn whole(blob: &[u8]) -> [u8; 48] {
         let blob = Blob::from_bytes(blob).unwrap();
