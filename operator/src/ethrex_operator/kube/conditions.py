@@ -38,6 +38,12 @@ def unknown(type: str, reason: str = "NotLookedYet", message: str = "") -> Condi
     return Condition(type, UNKNOWN, reason, message)
 
 
+def read(status: Mapping[str, Any]) -> list[Condition]:
+    """What stands in a status."""
+    told = status.get("conditions") or ()
+    return [Condition(one["type"], one["status"], one["reason"], one.get("message", "")) for one in told]
+
+
 def merged(
     before: Iterable[Mapping[str, Any]], now: Iterable[Condition], generation: int, time: datetime | None = None
 ) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ A rollup with a settlement is registered by a deployer of the settlement, in its
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
@@ -21,6 +21,8 @@ from ..topology.errors import Unmet
 from ..topology.facts import Contracts
 from . import l1
 from .world import Key, World, cluster_for, owner_of
+
+FOUND: Final = ("Deployed", "Verified")  # what a settlement has found of its contracts
 
 
 def resolved(world: World, rollup: EthrexRollup) -> rollups.Wanted:
@@ -72,12 +74,12 @@ def shared(world: World, rollup: EthrexRollup) -> list[Object]:
 def settled(world: World, settlement: EthrexSettlement) -> Condition:
     """Whether its contracts are there and are what they should be, as its own reconcile has found."""
     status = world.store.status(Key(settlement.kind, settlement.namespace, settlement.name))
-    told = {one["type"]: one for one in status.get("conditions") or ()}
-    for type in ("Deployed", "Verified"):
-        one = told.get(type)
-        if one is None or one["status"] != conditions.TRUE:
-            why = f"EthrexSettlement {settlement.name}: {type} {one['reason'] if one else 'NotLookedYet'}"
-            return Condition("Verified", one["status"] if one else conditions.UNKNOWN, "Settlement", why)
+    told = {one.type: one for one in conditions.read(status)}
+    for type in FOUND:
+        one = told.get(type, conditions.unknown(type))
+        if one.status != conditions.TRUE:
+            why = f"EthrexSettlement {settlement.name}: {type} {one.reason}"
+            return Condition("Verified", one.status, "Settlement", why)
     return conditions.yes("Verified", "ByCode", "the code on L1 is that of this version")
 
 

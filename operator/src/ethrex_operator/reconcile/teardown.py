@@ -22,8 +22,9 @@ from ..kube.client import Object
 from ..kube.objects.naming import Owner
 from ..kube.queue import Again
 from ..topology import attachment
-from . import report, settling
+from . import registering, report, settling
 from .report import Report
+from .settlement import MOST_TOLD
 from .world import Key, World, kind_of
 
 log = logging.getLogger(__name__)
@@ -104,9 +105,13 @@ def _users(world: World, key: Key, settlement: EthrexSettlement) -> list[str]:
 
 
 def _in_use(users: list[str], body: Object) -> Report:
-    """Whoever settles by it would have nobody to register it, and to say whether its contracts are what they were."""
+    """Whoever settles by it goes on, and is ready by what was found last of its contracts."""
     note = f"is deleted once nobody settles by it: {', '.join(users)}"
-    return Report(stalled=conditions.no("Ready", "InUse", note), fields=report.kept(body) | {"rollups": users[:128]})
+    return Report(
+        more=tuple(one for one in conditions.read(body.get("status") or {}) if one.type in registering.FOUND),
+        stalled=conditions.no("Ready", "InUse", note),
+        fields=report.kept(body) | {"rollups": users[:MOST_TOLD]},
+    )
 
 
 def _deletes(resource: Resource) -> bool:

@@ -18,6 +18,7 @@ from ethrex_operator.api.running import Deletion
 from ethrex_operator.chain import coordinator, rpc
 from ethrex_operator.chain.coordinator import Drained
 from ethrex_operator.chain.errors import Unreachable
+from ethrex_operator.kube import conditions
 from ethrex_operator.reconcile import settling, teardown
 from ethrex_operator.reconcile.scaling_state import Scaling
 from ethrex_operator.reconcile.settling import Facts
@@ -256,6 +257,8 @@ def test_a_settlement_is_held_while_somebody_settles_by_it(says: dict[str, Drain
     gone(found, SHARED)
     body = found.store[SHARED]
     body["metadata"]["finalizers"] = [teardown.FINALIZER]
+    holds = (conditions.yes("Deployed", "Recorded"), conditions.yes("Verified", "ByCode"))
+    body["status"] = {"conditions": conditions.merged((), holds, generation=1)}
     found.store.put(SHARED, body)
 
     held = step(found, SHARED)
@@ -267,6 +270,7 @@ def test_a_settlement_is_held_while_somebody_settles_by_it(says: dict[str, Drain
     assert held == teardown.IN_USE_SECONDS
     assert (told["Ready"]["reason"], told["Stalled"]["status"]) == ("InUse", "True")
     assert "team/rollup" in told["Ready"]["message"]
+    assert {told[type]["status"] for type in ("Deployed", "Verified")} == {"True"}, "its rollups go on by that"
     assert server.finalizers == {"shared": []}
 
 
