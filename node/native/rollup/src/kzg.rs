@@ -35,7 +35,8 @@ pub fn commit(blob: &[u8]) -> Result<[u8; POINT_BYTES], ProgramError> {
     let (Some(points), Some(elements)) = (points().get(..used), blob.get(..used * ELEMENT_BYTES)) else {
         return Err(failed(()));
     };
-    let little_endian: Vec<u8> = elements.chunks(ELEMENT_BYTES).flat_map(|element| element.iter().rev().copied()).collect();
+    let little_endian: Vec<u8> =
+        elements.chunks(ELEMENT_BYTES).flat_map(|element| element.iter().rev().copied()).collect();
     let sum = points.mult(&little_endian, ELEMENT_BITS);
     Ok(AggregatePublicKey::from(sum).to_public_key().compress()) // a key of a signature scheme is such a point too
 }
