@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.operator.gitops import test_health
+from unit.operator.gitops import judging
 
 from e2e import rollups
 from e2e.rollups import Rollup
@@ -61,5 +61,5 @@ def test_kubectl_wait_flux_and_argo_cd_see_that_it_is_ready(rollup: Rollup) -> N
     rollup.kubectl("wait", "--for=condition=Ready", "ethrexrollup/rollup", "--timeout=60s")
     resources = [rollup.get(what) for what in rollups.KINDS]
 
-    assert {test_health.argocd(one)[0] for one in resources} == {"Healthy"}
-    assert {test_health.kstatus(one) for one in resources} == {"Current"}
+    assert {judging.argocd(one)[0] for one in resources} == {"Healthy"}
+    assert {judging.kstatus(one) for one in resources} == {"Current"}

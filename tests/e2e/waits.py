@@ -26,6 +26,7 @@ SECONDS: Final = {
     "namespace gone": 90.0,
     "chart installed": 120.0,
     "rollup ready": 270.0,
+    "fleet ready": 400.0,
     "deposit arrived": 60.0,
     "batch verified": 180.0,
     "drift repaired": 30.0,

@@ -1,8 +1,7 @@
 """
 What Argo CD, Flux and `kubectl wait` make of a resource, for every state that a reconcile reports: one table for all of them.
 
-Argo CD's script runs in the Lua that Argo CD has (5.1). kstatus is the algorithm of Flux and `helm --wait`, as
-sigs.k8s.io/cli-utils/pkg/kstatus writes it for kinds that it does not know.
+The states are written down here, and played once more on objects that a cluster has had (`recorded/`, by `tests/e2e/test_fleet.py`).
 """
 
 from __future__ import annotations
@@ -11,17 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import lupa.lua51 as lua  # type: ignore[import-untyped]
 import pytest
-import yaml
 
 from ethrex_operator.api import KINDS
 from ethrex_operator.kube import conditions
 from ethrex_operator.kube.conditions import Condition
+from unit.operator.gitops import recorded
+from unit.operator.gitops.judging import argocd, kstatus, waited
 
 Object = dict[str, Any]
-EXAMPLES: Final = Path(__file__).parents[4] / "examples"
-CONFIG: Final = yaml.safe_load((EXAMPLES / "argocd" / "argocd-cm.yaml").read_text())["data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +65,6 @@ def resource(kind: str, state: State) -> Object:
     return {"apiVersion": "ethrex.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": {}, "status": status}
 
 
-def argocd(given: Object) -> tuple[str, str]:
-    """Status and message, by the script that Argo CD would find for it."""
-    group = given["apiVersion"].partition("/")[0]
-    runtime = lua.LuaRuntime(register_eval=False, unpack_returned_tuples=True)
-    runtime.globals()["obj"] = runtime.table_from(given, recursive=True)
-    found = runtime.execute(CONFIG[f"resource.customizations.health.{group}_{given['kind']}"])
-    return found["status"], found["message"]
-
-
-def kstatus(given: Object) -> str:
-    status = given.get("status") or {}
-    every = {one["type"]: one["status"] for one in status.get("conditions") or ()}
-    if "deletionTimestamp" in given["metadata"]:
-        return "Terminating"
-    if status.get("observedGeneration", given["metadata"]["generation"]) != given["metadata"]["generation"]:
-        return "InProgress"
-    if every.get("Reconciling") == "True":
-        return "InProgress"
-    if every.get("Stalled") == "True":
-        return "Failed"
-    return "Current" if every.get("Ready", "True") == "True" else "InProgress"
-
-
-def waited(given: Object) -> bool:
-    """`kubectl wait --for=condition=Ready`: a condition that an older generation earned does not count."""
-    (ready,) = (one for one in given["status"]["conditions"] if one["type"] == "Ready")
-    return bool(ready["status"] == "True" and ready["observedGeneration"] >= given["metadata"]["generation"])
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 def test_every_state_means_the_same_to_everybody(kind: str, state: State) -> None:
@@ -114,3 +82,19 @@ def test_what_no_operator_has_seen_is_not_healthy(kind: str, status: Object | No
     judged, _ = argocd(given if status is None else given | {"status": status})
 
     assert judged == "Progressing"
+
+
+@pytest.mark.parametrize("file", recorded.files(), ids=lambda file: file.stem)
+def test_what_a_cluster_has_had_is_judged_as_what_it_was(file: Path) -> None:
+    state, given = recorded.read(file)
+    wanted = recorded.STATES[state]
+
+    assert (argocd(given)[0], kstatus(given), waited(given)) == (wanted.argocd, wanted.kstatus, wanted.waited)
+    assert argocd(given)[1], "it says why"
+
+
+def test_every_state_and_every_kind_was_recorded() -> None:
+    every = [recorded.read(file) for file in recorded.files()]
+
+    assert {state for state, _ in every} == set(recorded.STATES)
+    assert {given["kind"] for _, given in every} == set(KINDS)
