@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,33 @@ def test_a_bad_secret_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(jwt.BadSecret, match=r"jwt\.hex"):
         jwt.load_secret(path)
+
+
+def test_a_secret_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "jwt.hex"
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most[1]))
+    try:
+        with pytest.raises(jwt.BadSecret, match="cannot create the JWT secret"):
+            jwt.load_secret(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+
+    assert list(tmp_path.iterdir()) == []
+    assert jwt.load_secret(file) == jwt.load_secret(file)
+
+
+def test_a_secret_that_came_meanwhile_is_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "jwt.hex"
+    theirs = bytes(range(32))
+
+    def late(count: int) -> bytes:
+        file.write_text(theirs.hex())
+        return bytes(count)
+
+    monkeypatch.setattr("secrets.token_bytes", late)
+
+    assert jwt.load_secret(file) == theirs
 
 
 def test_a_secret_that_cannot_be_made_is_told(tmp_path: Path) -> None:

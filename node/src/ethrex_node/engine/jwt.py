@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeGuard
@@ -51,12 +52,17 @@ def load_secret(path: Path) -> bytes:
 
 
 def _create(path: Path) -> bytes:
+    """Whole or not at all, and never over one that came meanwhile."""
     secret = secrets.token_bytes(SECRET_BYTES)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as file:  # this user's alone
             file.write("0x" + secret.hex())
+            file.flush()
+            os.fsync(file.fileno())
+            os.link(file.name, path)
+    except FileExistsError:
+        return load_secret(path)
     except OSError as error:
         raise BadSecret(f"cannot create the JWT secret {path}: {error}") from error
     return secret

@@ -57,5 +57,5 @@ def _cure(rollup: EthrexRollup) -> str:
 
 
 def _is_told(world: World, key: Key) -> bool:
-    found = world.store.status(key).get("conditions") or ()
-    return any(one["type"] == "Sequencing" and one["reason"] == REASON for one in found)
+    found = conditions.read(world.store.status(key))
+    return any(one.type == "Sequencing" and one.reason == REASON for one in found)
