@@ -48,6 +48,7 @@ T = TypeVar("T")
 LEASE: Final = "ethrex-operator"
 PARALLEL: Final = 8
 THREADS: Final = 32
+SWEEP_SECONDS: Final = 300.0  # for as long as this a resource may stay that went while kopf's watch was broken
 SETTLE_SECONDS: Final = 2.0  # so many changes that come together are one look of the planner
 IDLE_SECONDS: Final = 0.1  # for which kopf keeps the body of a resource, and a task, after each event
 KEEP_SECONDS: Final = 3.0  # an open connection to a chain: for looks that follow soon, not for those at rest
@@ -116,6 +117,7 @@ class Operator:
             await arrived.every(self.world.kube, kinds.OURS.values(), self.settings.watched, self._is_known)
             self.queue.add(scaling.PLANNER)
             group.create_task(self.queue.work())
+            group.create_task(self._sweep())
 
     def event(self, kind: str, type: str | None, body: dict[str, Any]) -> None:
         """What kopf tells of a resource: `type` is None for those that were there before."""
@@ -123,10 +125,8 @@ class Operator:
         key = Key(kind, metadata["namespace"], metadata["name"])
         before = self.store.get(key)
         if type == "DELETED":
-            self.store.remove(key)
-            self.world.signers.forget(key)
-            self.queue.drop(key)
-            self._tell_others(key, body)
+            if before is not None and before["metadata"]["uid"] == metadata["uid"]:  # else another has its name now
+                self._gone(key, body)
             return
         if before is not None and int(metadata["resourceVersion"]) <= int(before["metadata"]["resourceVersion"]):
             return  # what a write was answered with, or from before that
@@ -135,6 +135,30 @@ class Operator:
             self.queue.add(key, generation=metadata["generation"])
         if before is None or _matters_to_others(before, body):
             self._tell_others(key, body)
+
+    def _gone(self, key: Key, body: dict[str, Any]) -> None:
+        self.store.remove(key)
+        self.world.signers.forget(key)
+        self.queue.drop(key)
+        self._tell_others(key, body)
+
+    async def _sweep(self) -> None:
+        """Let go of what went unseen, now and then."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for kind in kinds.OURS.values():
+                known = self.store.uids(kind)
+                try:
+                    gone = await arrived.gone(self.world.kube, kind, self.settings.watched, known)
+                except KubeError as error:
+                    log.warning("resources cannot be listed", extra={"kind": kind.name, "reason": str(error)})
+                    continue
+                for namespace, name in gone:
+                    key = Key(kind.name, namespace, name)
+                    body = self.store.get(key)
+                    if body is not None and body["metadata"]["uid"] == known[namespace, name]:
+                        log.info("a resource went while nobody watched", extra={"key": str(key)})
+                        self._gone(key, body)
 
     def _wrote(self, key: Key, before: dict[str, Any]) -> None:
         """A status of our own: the watch brings it when it is known already, with what somebody has changed meanwhile."""

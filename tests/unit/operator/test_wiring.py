@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,9 +14,10 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from ethrex_operator.kube import errors
 from ethrex_operator.kube.client import Kube, Object
 from ethrex_operator.kube.kinds import Kind
-from ethrex_operator.main import Operator, Settings
+from ethrex_operator.main import SWEEP_SECONDS, Operator, Settings
 from ethrex_operator.reconcile import report, scaling
 from ethrex_operator.reconcile.report import Report
 from ethrex_operator.reconcile.world import Key
@@ -23,7 +25,11 @@ from ethrex_operator.topology.workload import Program
 from unit.operator import virtual_time
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "rollup.yaml"
-ROLLUP, POOL = Key("EthrexRollup", "team", "rollup"), Key("ProverPool", "team", "provers")
+L1, ROLLUP, POOL = (
+    Key("EthrexL1Node", "team", "l1"),
+    Key("EthrexRollup", "team", "rollup"),
+    Key("ProverPool", "team", "provers"),
+)
 ADDRESS = "0x" + "11" * 20
 CONTRACTS = {"l1ChainId": 1, "deployedAtBlock": 1} | dict.fromkeys(
     ("proposer", "bridge", "registry", "attestedVerifier"), ADDRESS
@@ -183,6 +189,50 @@ def test_nothing_is_looked_at_before_all_resources_have_come(
         virtual_time.run(operator.lead())
 
     assert happened == ["the pool has come", "work begins"]
+
+
+def test_what_went_while_no_watch_told_of_it_is_let_go(
+    operator: Operator, server: StatusStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = 0
+
+    async def pages(kind: Kind, *_: object, metadata: bool) -> AsyncIterator[tuple[list[Object], str]]:
+        nonlocal lists
+        lists += 1
+        if lists == 1:
+            raise errors.Away("the API server is away")
+        if kind.name == "EthrexRollup":  # it came while the list was on its way
+            operator.event(kind.name, "ADDED", another(server.bodies[kind.name], "2"))
+        yield ([server.bodies[kind.name]] if kind.name == "EthrexL1Node" else []), "1"
+
+    async def played() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(operator._sweep(), 1.5 * SWEEP_SECONDS)
+
+    server.pages = pages  # type: ignore[attr-defined]
+    keys = told(operator, monkeypatch)
+    virtual_time.run(played())
+
+    assert POOL not in operator.store
+    assert scaling.PLANNER in keys
+    assert ROLLUP in operator.store
+    assert L1 in operator.store
+
+
+def test_an_end_that_is_told_late_does_not_end_its_successor(operator: Operator, server: StatusStandIn) -> None:
+    old = server.bodies["EthrexRollup"]
+    operator.event("EthrexRollup", "ADDED", another(old, "2"))
+
+    operator.event("EthrexRollup", "DELETED", old)
+    assert ROLLUP in operator.store
+
+    operator.event("EthrexRollup", "DELETED", another(old, "3"))
+    assert ROLLUP not in operator.store
+
+
+def another(body: Object, version: str) -> Object:
+    """Of its name, made after it."""
+    return body | {"metadata": body["metadata"] | {"uid": "another", "resourceVersion": version}}
 
 
 def test_a_signal_ends_the_operator_and_not_only_its_watches(

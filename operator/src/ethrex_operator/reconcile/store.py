@@ -19,6 +19,7 @@ from ..api import loading
 from ..api.base import Resource
 from ..kube import kinds
 from ..kube.client import Object
+from ..kube.kinds import Kind
 
 Some = TypeVar("Some", bound=Resource)
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -119,6 +120,10 @@ class Store:
 
     def of_kind(self, kind: type[Resource]) -> list[Key]:
         return [key for key in self._kept if key.kind == kind.__name__]
+
+    def uids(self, kind: Kind) -> dict[tuple[str, str], str | None]:
+        """By namespace and name."""
+        return {(key.namespace, key.name): kept.uid for key, kept in self._kept.items() if key.kind == kind.name}
 
     def rollups_in(self, namespace: str) -> list[Key]:
         return [key for key in self._kept if key.namespace == namespace and key.kind == kinds.ROLLUP.name]

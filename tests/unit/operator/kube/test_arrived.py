@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+import pytest
+
 from ethrex_operator.kube import arrived, errors, kinds
 from ethrex_operator.kube.client import Kube, Object
 from unit.operator import virtual_time
@@ -26,7 +28,7 @@ class ListsStandIn:
         if isinstance(found, Exception):
             raise found
         for name in found:
-            yield [{"metadata": {"namespace": "team", "name": name}}], "1"
+            yield [{"metadata": {"namespace": "team", "name": name, "uid": f"of {name}"}}], "1"
 
 
 def waited(lists: Lists, has_come: Callable[[int], set[str]]) -> int:
@@ -58,3 +60,18 @@ def test_one_that_is_gone_before_it_was_told_of_is_not_waited_for() -> None:
 
 def test_an_api_server_that_is_away_is_asked_again() -> None:
     assert waited([errors.Away("gone"), ["a"]], lambda asked: {"a"} if asked > 1 else set()) == 2
+
+
+def test_what_is_listed_no_more_or_is_another_is_gone() -> None:
+    kube: Any = ListsStandIn([["a", "b"]])
+    known = {("team", "a"): "of a", ("team", "b"): "of an older b", ("team", "c"): "of c", ("other", "a"): "of a"}
+
+    gone = virtual_time.run(arrived.gone(cast("Kube", kube), kinds.POOL, None, known))
+
+    assert gone == [("team", "b"), ("team", "c"), ("other", "a")]
+
+
+def test_an_api_server_that_is_away_has_lost_nothing() -> None:
+    kube: Any = ListsStandIn([errors.Away("gone")])
+    with pytest.raises(errors.Away):
+        virtual_time.run(arrived.gone(cast("Kube", kube), kinds.POOL, None, {("team", "a"): "of a"}))
