@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from unit.operator.api.manifests import REFUSED, TAKEN, Case
+from unit.operator.api.manifests import CHANGED, REFUSED, TAKEN, Case
 
 from e2e.whole_cluster import Cluster, KubectlFailed
 from ethrex_operator.api import loading
@@ -39,6 +39,27 @@ def test_what_the_models_refuse_is_refused_at_the_same_field(cluster: Cluster, c
         asked(cluster, case)
 
     assert case.refused in str(refused.value)
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize(("before", "after"), CHANGED, ids=lambda case: case.name)
+def test_a_resource_that_is_there_changes_only_where_nothing_is_lost(
+    cluster: Cluster, namespace: str, before: Case, after: Case
+) -> None:
+    """Rules of the API server alone: on a laptop there is no older object."""
+    there = before.manifest()
+    there["spec"]["paused"] = True  # it is not about what the operator makes of it
+    cluster.apply(there, namespace=namespace)
+    wanted = json.dumps(after.manifest() | {"spec": after.manifest()["spec"] | {"paused": True}})
+    asked = ("-n", namespace, "replace", "--dry-run=server", "-f", "-")
+    if not after.refused:
+        cluster.kubectl(*asked, given=wanted)
+        return
+
+    with pytest.raises(KubectlFailed) as refused:
+        cluster.kubectl(*asked, given=wanted)
+
+    assert f"{after.refused}: Invalid value" in str(refused.value)
 
 
 @pytest.mark.usefixtures("operator")

@@ -280,3 +280,76 @@ REFUSED: Final = (
     no("pool", "fairness.maxSharePercent", fairness={"maxSharePercent": 0}),
     no("pool", "drain.gracePeriodSeconds", drain={"gracePeriodSeconds": 0}),
 )
+
+
+def change(before: Case, after: Case) -> tuple[Case, Case]:
+    """Of a resource that is there: `after` says whether it is refused."""
+    assert before.kind == after.kind
+    return before, after
+
+
+VALIDIUM: Final = {"mode": "Validium", "committee": ONE}
+TIMELOCK: Final = {"delaySeconds": 60, "proposers": [ADDRESS], "executors": [ADDRESS]}
+ADOPTED: Final = {"mode": "Adopt", "contracts": CONTRACTS}
+OTHER: Final = "0x" + "ef" * 20
+
+CHANGED: Final = (
+    change(ok("l1"), no("l1", "network", network__dev__blockTimeMilliseconds=5)),
+    change(ok("l1"), no("l1", "network", network={"public": "mainnet"}, consensus=EXTERNAL)),
+    change(ok("l1"), ok("l1", storage__size="30Gi", rpc__workers=2)),
+    change(ok("l1"), ok("l1", storage__storageClassName="fast")),
+    change(
+        ok("l1", storage__storageClassName="fast"),
+        no("l1", "storage.storageClassName", storage__storageClassName="slow"),
+    ),
+    change(ok("l1", storage__storageClassName="fast"), no("l1", "storage.storageClassName")),
+    change(
+        ok("l1", network={"public": "hoodi"}, consensus=sidecar("teku")),
+        ok("l1", network={"public": "hoodi"}, consensus=sidecar("nimbus")),
+    ),
+    change(ok("settlement"), no("settlement", "l1", l1={"urls": ["http://other"]})),
+    change(ok("settlement"), no("settlement", "salt", salt=HASH)),
+    change(ok("settlement", salt=HASH), no("settlement", "salt")),
+    change(ok("settlement", salt=HASH), no("settlement", "salt", salt="0x" + "ee" * 32)),
+    change(ok("settlement", **ADOPTED), no("settlement", "contracts", mode="Adopt")),
+    change(
+        ok("settlement", **ADOPTED),
+        no("settlement", "contracts", mode="Adopt", contracts=CONTRACTS | {"bridge": OTHER}),
+    ),
+    change(ok("settlement", **ADOPTED), ok("settlement", **ADOPTED, owner=SECRET_KEY)),
+    change(ok("settlement"), no("settlement", "owner", owner=SECRET_KEY)),
+    change(ok("settlement", owner=SECRET_KEY), no("settlement", "owner", owner=SECRET_KEY | {"address": OTHER})),
+    change(
+        ok("settlement", owner=SECRET_KEY),
+        ok("settlement", owner=SECRET_KEY | {"secret": {"name": "rotated", "key": "main"}}),
+    ),
+    change(ok("settlement", owner={"devAccount": 1}), no("settlement", "owner", owner={"devAccount": 2})),
+    change(ok("settlement"), ok("settlement", timelock=TIMELOCK)),
+    change(ok("settlement", timelock=TIMELOCK), no("settlement", "timelock")),
+    change(
+        ok("settlement", timelock=TIMELOCK),
+        no("settlement", "timelock", timelock=TIMELOCK | {"delaySeconds": 61}),
+    ),
+    change(
+        ok("settlement", timelock=TIMELOCK | {"handOver": "Held"}),
+        ok("settlement", timelock=TIMELOCK | {"handOver": "AtOnce"}),
+    ),
+    change(ok("rollup"), no("rollup", "chainId", chainId=8)),
+    change(ok("rollup"), no("rollup", "mode", **VALIDIUM)),
+    change(ok("rollup"), no("rollup", "genesis", genesis__gasLimit=60_000_000)),
+    change(ok("rollup"), no("rollup", "l1", l1={"urls": ["http://other"]})),
+    change(ok("rollup"), no("rollup", "nativeToken", nativeToken=ADDRESS)),
+    change(ok("rollup", settlement={"name": "shared"}), no("rollup", "settlement")),
+    change(ok("rollup"), ok("rollup", bootstrap="L1", sequencer__epoch=2)),
+    change(ok("rollup", bootstrap="L1", sequencer__epoch=2), no("rollup", "bootstrap", sequencer__epoch=2)),
+    change(ok("rollup", sequencer__epoch=2), no("rollup", "sequencer.epoch", sequencer__epoch=1)),
+    change(ok("rollup", sequencer__epoch=2), no("rollup", "sequencer.epoch")),
+    change(ok("rollup", sequencer__epoch=2), ok("rollup", sequencer__epoch=3)),
+    change(
+        ok("rollup", **VALIDIUM),
+        no("rollup", "committee.members", mode="Validium", committee={"threshold": 1, "members": [{}, {}]}),
+    ),
+    change(ok("rollup"), ok("rollup", sequencer__blockTimeMilliseconds=200, followers__replicas=2)),
+    change(ok("pool"), no("pool", "backend", backend="sp1")),
+    change(ok("pool"), ok("pool", scaling__max=9)),
+)

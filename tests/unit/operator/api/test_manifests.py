@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ethrex_operator.api import crd, loading
-from unit.operator.api.manifests import REFUSED, TAKEN, Case
+from unit.operator.api.manifests import CHANGED, REFUSED, TAKEN, Case
 
 
 @pytest.mark.parametrize("case", TAKEN, ids=lambda case: case.name)
@@ -23,6 +23,11 @@ def test_what_may_not_be_is_refused_at_its_field(case: Case) -> None:
 
 def path_of(problem: str) -> str:
     return problem.split(": ")[1].strip()
+
+
+@pytest.mark.parametrize("case", [case for change in CHANGED for case in change], ids=lambda case: case.name)
+def test_both_sides_of_a_change_may_be_made_anew(case: Case) -> None:
+    assert loading.read(case.manifest()).name == "case"
 
 
 def test_both_tables_are_long_enough() -> None:
