@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.26;
 
+import {ControlID} from "risc0/groth16/ControlID.sol";
+import {RiscZeroGroth16Verifier} from "risc0/groth16/RiscZeroGroth16Verifier.sol";
+
 import {IVerifierRegistry} from "../src/interfaces/IVerifierRegistry.sol";
 import {IProofVerifier} from "../src/interfaces/IProofVerifier.sol";
 import {Batch, Proof} from "../src/interfaces/Types.sol";
@@ -167,8 +170,11 @@ contract Sp1V6Test is Sp1Proofs {
 
 abstract contract Risc0Proofs is RealProofs {
     function _load(string memory name) internal {
+        _load(name, new Risc0Groth16(_read(name)));
+    }
+
+    function _load(string memory name, IRiscZeroVerifier published) internal {
         string memory json = _read(name);
-        Risc0Groth16 published = new Risc0Groth16(json);
         (key, shown) = (vm.parseJsonBytes32(json, ".image_id"), vm.parseJsonBytes(json, ".journal"));
         proof = vm.parseJsonBytes(json, ".seal");
         (verifier, adapter, kind) = (address(published), new Risc0Verifier(published), Kinds.RISC0);
@@ -194,5 +200,15 @@ contract Risc0V3Test is Risc0Proofs {
     function setUp() public override {
         super.setUp();
         _load("risc0-v3.0");
+    }
+}
+
+/// RISC Zero's own contract, as it is on public chains.
+contract Risc0V3PublicTest is Risc0Proofs {
+    function setUp() public override {
+        super.setUp();
+        RiscZeroGroth16Verifier published =
+            new RiscZeroGroth16Verifier(ControlID.CONTROL_ROOT, ControlID.BN254_CONTROL_ID);
+        _load("risc0-v3.0", IRiscZeroVerifier(address(published)));
     }
 }

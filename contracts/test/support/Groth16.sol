@@ -7,8 +7,8 @@ import {Test} from "./Test.sol";
 
 /// Groth16 over BN254 under a published verifying key.
 ///
-/// The projects' own contracts are in no registry that the build reads, and RISC Zero's pairing code is GPL: what they
-/// check is written here after their specification, with their keys, and shown on their real proofs.
+/// For the versions whose own contracts are in no registry: what they check is written here after their specification, with
+/// their keys, and shown on their real proofs. Where there is the contract too, both are asked the same.
 abstract contract Groth16 is Test {
     struct Point {
         uint256 x;
