@@ -97,6 +97,7 @@ def _preinstalls() -> Iterator[Row]:
 PUBLIC_VERIFIERS: Final = (
     ("public/sp1-v5, templates: sp1-recursion-gnark-ffi", "5.2.4", "MIT OR Apache-2.0"),
     ("public/sp1-v5, exported: github.com/jtguibas/gnark", "41125bc190", "Apache-2.0, MIT"),
+    ("public/sp1-v6, exported: github.com/p4u/gnark", "cd7874155e", "Apache-2.0, MIT"),
 )
 
 

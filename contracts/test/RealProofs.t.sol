@@ -13,6 +13,7 @@ import {Kinds} from "../src/libraries/Kinds.sol";
 import {SP1Verifier as PublicGroth16} from "./public/sp1-v5/SP1VerifierGroth16.sol";
 import {SP1Verifier as PublicPlonk} from "./public/sp1-v5/SP1VerifierPlonk.sol";
 import {Risc0Groth16, Sp1Groth16} from "./support/Groth16.sol";
+import {Sp1V6Groth16, Sp1V6Plonk} from "./support/Sp1V6.sol";
 import {World} from "./support/World.sol";
 
 /// Real proofs of others' programs, of a kind: the verifier takes them, the adapter refuses them for any batch.
@@ -161,10 +162,17 @@ contract Sp1V5PublicPlonkTest is Sp1Proofs {
     }
 }
 
-contract Sp1V6Test is Sp1Proofs {
+contract Sp1V6Groth16Test is Sp1Proofs {
     function setUp() public override {
         super.setUp();
-        _load("sp1-v6");
+        _load("sp1-v6-groth16", new Sp1V6Groth16());
+    }
+}
+
+contract Sp1V6PlonkTest is Sp1Proofs {
+    function setUp() public override {
+        super.setUp();
+        _load("sp1-v6-plonk", new Sp1V6Plonk());
     }
 }
 

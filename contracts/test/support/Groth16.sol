@@ -70,23 +70,18 @@ abstract contract Groth16 is Test {
     }
 }
 
-/// What Succinct's `SP1Verifier` of a version checks; from version 6 a proof also says how the program ended.
+/// What Succinct's `SP1Verifier` checks before version 6.
 contract Sp1Groth16 is Groth16, ISP1Verifier {
     error WrongVerifierSelector(bytes4 received, bytes4 expected);
     error ProofInvalid();
 
-    bytes32 private immutable _root;
-
     constructor(string memory json) {
-        bool sixth = vm.keyExistsJson(json, ".verifier.vk_root")
-            && bytes(vm.parseJsonString(json, ".verifier.vk_root")).length == 66;
-        if (sixth) _root = bytes32(_number(json, ".vk_root"));
         selector = bytes4(vm.parseJsonBytes(json, ".verifier.selector"));
         alpha = Point(_number(json, ".groth16_vk.alpha_g1[0]"), _number(json, ".groth16_vk.alpha_g1[1]"));
         beta = _negated(_point(json, ".groth16_vk.beta_neg_g2"));
         gamma = _negated(_point(json, ".groth16_vk.gamma_neg_g2"));
         delta = _negated(_point(json, ".groth16_vk.delta_neg_g2"));
-        _readInputs(json, sixth ? 5 : 2);
+        _readInputs(json, 2);
     }
 
     function verifyProof(bytes32 programVKey, bytes calldata publicValues, bytes calldata proofBytes) external view {
@@ -95,11 +90,6 @@ contract Sp1Groth16 is Groth16, ISP1Verifier {
         uint256[] memory inputs = new uint256[](ic.length - 1);
         (inputs[0], inputs[1]) = (uint256(programVKey), uint256(sha256(publicValues)) & ((1 << 253) - 1));
         bytes calldata words = proofBytes[4:];
-        if (_root != 0) {
-            (inputs[2], inputs[3], inputs[4]) = abi.decode(words[:96], (uint256, uint256, uint256));
-            require(inputs[2] == 0 && bytes32(inputs[3]) == _root, ProofInvalid());
-            words = words[96:];
-        }
         require(words.length == 256 && _holds(abi.decode(words, (uint256[8])), inputs), ProofInvalid());
     }
 
