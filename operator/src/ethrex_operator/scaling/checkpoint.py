@@ -45,6 +45,7 @@ def encoded(learned: Learned) -> bytes:
         },
         "ledgers": {name: {"day": one.day, "spent": one.spent} for name, one in sorted(learned.ledgers.items())},
         "idleSince": dict(sorted(learned.idle_since.items())),
+        "idled": dict(sorted(learned.idled.items())),
         "wantedSince": dict(sorted(learned.wanted_since.items())),
         "blind": learned.blind,
     }
@@ -68,6 +69,7 @@ def decoded(content: bytes) -> Learned:
             ),
             ledgers=_each(body["ledgers"], lambda one: Ledger(int(one["day"]), _number(one["spent"]))),
             idle_since=_each(body["idleSince"], _number),
+            idled=_each(body.get("idled", {}), _number),  # which older operators did not keep
             wanted_since=_each(body["wantedSince"], _number),
             blind=_number(body["blind"]),
         )

@@ -23,6 +23,7 @@ UNKNOWN_SPREAD: Final = 0.7  # of the logarithm: a hint is off by up to 2 in mos
 HINT_PROOFS: Final = 2.0  # a hint's spread counts as so many proofs
 ARRIVAL_SECONDS: Final = 3600.0  # how far back the arrival rate looks
 BLIND_HALF_LIFE: Final = 6 * 3600.0
+MOST_BETWEEN_LOOKS: Final = 60.0  # a longer pause says nothing of who was idle in it
 
 
 def _nothing() -> Mapping[Any, Any]:
@@ -78,6 +79,7 @@ class Learned:
     arrivals: Mapping[str, Arrival] = field(default_factory=_nothing)  # by rollup
     ledgers: Mapping[str, Ledger] = field(default_factory=_nothing)  # by pool
     idle_since: Mapping[str, float] = field(default_factory=_nothing)  # by prover
+    idled: Mapping[str, float] = field(default_factory=_nothing)  # by pool, of all its provers since one came or went
     wanted_since: Mapping[str, float] = field(default_factory=_nothing)  # by pool: more than there are
     blind: float = 0.0  # the longest time without news of late
 
@@ -97,6 +99,7 @@ def learn(learned: Learned, seen: Observation, now: float) -> Learned:
             for one in seen.provers
             if one.state is ProverState.IDLE
         },
+        idled={pool.name: _idled(learned, pool, seen.provers, now) for pool in seen.pools},
         blind=_blind(learned, seen, now),
     )
 
@@ -158,6 +161,13 @@ def _arrivals(learned: Learned, seen: Observation) -> Mapping[str, Arrival]:
         rate = known.gas_per_second * fades + sum(one.gas for one in fresh) / ARRIVAL_SECONDS
         found[rollup.name] = Arrival(rate, max(until, known.seen_until))
     return found
+
+
+def _idled(learned: Learned, pool: Pool, provers: Iterable[Prover], now: float) -> float:
+    """Who is idle at a look counts since the last one: some were not idle all the time, others were and are busy now."""
+    elapsed = 0.0 if learned.seen_at is None else min(max(0.0, now - learned.seen_at), MOST_BETWEEN_LOOKS)
+    idle = sum(one.pool == pool.name and one.state is ProverState.IDLE for one in provers)
+    return learned.idled.get(pool.name, 0.0) + idle * elapsed
 
 
 def _blind(learned: Learned, seen: Observation, now: float) -> float:

@@ -53,7 +53,8 @@ def plan(seen: Observation, learned: Learned, settings: Settings, now: float) ->
             later = {one.name: one for one in order[place + 1 :]}
             for job in _not_in_time(case, growth):
                 _hand_on(job, pool.name, seen, later, waiting)
-    return Decision(tuple(found), dataclasses.replace(learned, wanted_since=wanted))
+    idled = {one.pool: 0.0 if one.start or one.cordon else learned.idled[one.pool] for one in found}
+    return Decision(tuple(found), dataclasses.replace(learned, wanted_since=wanted, idled=idled))
 
 
 # Whose work is it

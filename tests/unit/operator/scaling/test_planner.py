@@ -217,6 +217,24 @@ def test_an_idle_prover_leaves_after_the_delay() -> None:
     assert (second.pools[0].cordon, second.pools[0].desired) == (("gpu-0",), 1)
 
 
+def test_where_no_work_can_gather_one_leaves_for_each_quarter_of_a_start_that_the_pool_stood_idle() -> None:
+    learned, left = scenes.measured(), []
+    for step in range(5):
+        now = NOW + 10.0 * step
+        provers = (scenes.prover(step % 2), scenes.prover(1 - step % 2, BUSY))  # by turns: none is idle for long
+        seen = Observation(
+            rollups=(scenes.rollup(verify_within=300.0, read_at=now),),
+            pools=(scenes.pool(read_at=now),),
+            jobs=(),
+            provers=provers,
+        )
+        decision = planner.plan(seen, learned, SETTINGS, now)
+        learned = decision.learned
+        left.append((learned.idled["gpu"], len(decision.pools[0].cordon)))
+
+    assert left == [(0.0, 0), (10.0, 0), (20.0, 0), (0.0, 1), (10.0, 0)]
+
+
 def test_time_that_is_paid_already_is_used() -> None:
     by_hour = scenes.pool(billed_by=3600.0)
     half = scenes.prover(0, started_at=NOW - 1800, placed_at=NOW - 1800)
