@@ -16,6 +16,7 @@ TRUE: Final = "True"
 FALSE: Final = "False"
 UNKNOWN: Final = "Unknown"
 MESSAGE_CHARACTERS: Final = 1024
+SUMMARY: Final = ("Ready", "Reconciling", "Stalled", "Paused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,11 @@ def merged(
 
 def summary(parts: Iterable[Condition], *, paused: bool = False, stalled: Condition | None = None) -> list[Condition]:
     """`Ready`, `Reconciling`, `Stalled`, `Paused` over the conditions that have to hold. `stalled` waits for somebody."""
-    paused_one = yes("Paused", "Asked") if paused else no("Paused", "NotAsked")
+    if paused:
+        note = "nothing is looked at or changed until it is taken back"
+        rest = (no("Reconciling", "Paused"), no("Stalled", "Paused"), yes("Paused", "Asked"))
+        return [no("Ready", "Paused", note), *rest]
+    paused_one = no("Paused", "NotAsked")
     if stalled is not None:
         return [
             no("Ready", stalled.reason, stalled.message),

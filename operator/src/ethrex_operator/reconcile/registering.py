@@ -6,7 +6,7 @@ A rollup with a settlement is registered by a deployer of the settlement, in its
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from ..api.pool import ProverPool
 from ..api.rollup import EthrexRollup
@@ -19,10 +19,8 @@ from ..topology import rollup as rollups
 from ..topology import settlement as settlements
 from ..topology.errors import Unmet
 from ..topology.facts import Contracts
-from . import l1
+from . import l1, report
 from .world import Key, World, cluster_for, owner_of
-
-FOUND: Final = ("Deployed", "Verified")  # what a settlement has found of its contracts
 
 
 def resolved(world: World, rollup: EthrexRollup) -> rollups.Wanted:
@@ -75,7 +73,7 @@ def settled(world: World, settlement: EthrexSettlement) -> Condition:
     """Whether its contracts are there and are what they should be, as its own reconcile has found."""
     status = world.store.status(Key(settlement.kind, settlement.namespace, settlement.name))
     told = {one.type: one for one in conditions.read(status)}
-    for type in FOUND:
+    for type in report.ON_L1:
         one = told.get(type, conditions.unknown(type))
         if one.status != conditions.TRUE:
             why = f"EthrexSettlement {settlement.name}: {type} {one.reason}"

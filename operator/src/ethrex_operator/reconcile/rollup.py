@@ -16,7 +16,7 @@ from ..topology import archive, committee
 from ..topology import rollup as rollups
 from ..topology.facts import Contracts
 from ..topology.workload import Workload
-from . import data_lost, deploying, handover, l1, registering, running
+from . import data_lost, deploying, handover, l1, registering, report, running
 from .report import Report
 from .world import Key, World, cluster_for, owner_of, url
 
@@ -29,6 +29,9 @@ async def reconcile(world: World, rollup: EthrexRollup, changes: list[Change]) -
     """Raises `Unmet`, `KubeError`, `NameTaken`, `BadResult`."""
     wanted = registering.resolved(world, rollup)
     key, owner = Key(rollup.kind, rollup.namespace, rollup.name), owner_of(rollup)
+    reserved = _reserved(world, rollup, wanted)
+    if reserved.status != conditions.TRUE and (body := world.store.get(key)) is not None:
+        return report.stopped(body, reserved, again=STEADY_SECONDS)
     known = registering.contracts_of(world.store.status(key), rollup)
     reachable = await l1.reachable(world, wanted.l1, rollup.namespace)
     if known is None and reachable.status != conditions.TRUE:
@@ -93,7 +96,7 @@ async def _chain(
     found = running.instance(world, rollup.namespace, sequencer)
     current = await _up_to_date(world, rollup, contracts, found, changes)
     fields = fields | {"endpoints": {"rpc": url(rollups.door(rollup).name, rollup.namespace, rollups.RPC.number)}}
-    parts = [_reserved(world, rollup, wanted), current, *known]
+    parts = [conditions.yes("SignerReserved", "NobodyElses"), current, *known]
     if (lost := data_lost.look(world, rollup, found, changes)) is not None:
         return replace(_report(reachable, [*parts, lost], fields, again=STEADY_SECONDS), stalled=lost)
     if not found.ready:
@@ -196,11 +199,11 @@ def _follows(type: str, reason: str, behind: int) -> Condition:
 
 
 def _reserved(world: World, rollup: EthrexRollup, wanted: rollups.Wanted) -> Condition:
-    """Two rollups that sign with one account on one L1 take each other's nonces: the older one has it."""
+    """Two rollups that sign with one account on one L1 take each other's nonces: the older one has it, the other waits."""
     mine, key = rollups.signers(rollup, wanted.l1), Key(rollup.kind, rollup.namespace, rollup.name)
     for other, theirs in world.signers.others(world.store, key, wanted.l1).items():
         shared = mine & theirs
         if shared and world.store.age(other) < world.store.age(key):
-            note = f"{min(shared)} signs for {other.namespace}/{other.name}"
+            note = f"{min(shared)} signs for {other.namespace}/{other.name} already: spec.keys names who else shall"
             return conditions.no("SignerReserved", "SignerInUse", note)
     return conditions.yes("SignerReserved", "NobodyElses")

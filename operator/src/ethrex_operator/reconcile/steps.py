@@ -29,6 +29,7 @@ BY_KIND: Final[dict[str, Reconcile]] = {
     kinds.POOL.name: pool.reconcile,
 }
 UNMET_SECONDS: Final = 5.0  # what is missing may be applied a moment later
+FORBIDDEN_SECONDS: Final = 60.0
 
 
 async def reconcile(world: World, key: Key) -> Again:
@@ -41,8 +42,8 @@ async def reconcile(world: World, key: Key) -> Again:
     try:
         resource = loading.read(body)
     except loading.ManifestInvalid as error:
-        found = Report(stalled=conditions.no("Ready", "Invalid", str(error)))
-        await report.write(world, key, body, found)
+        invalid = conditions.no("Ready", "Invalid", str(error))
+        await report.write(world, key, body, report.stopped(body, invalid))
         return Again()
     changes: list[Change] = []
     try:
@@ -59,15 +60,15 @@ async def reconcile(world: World, key: Key) -> Again:
 
 async def _found(world: World, key: Key, body: Object, resource: Resource, changes: list[Change]) -> Report:
     if getattr(resource, "spec").paused:  # noqa: B009  every kind has one
-        return Report(paused=True, parts=(conditions.no("Reconciled", "Paused"),), fields=report.kept(body))
+        return Report(paused=True, more=report.unlooked(body, "paused"), fields=report.kept(body))
     await teardown.guard(world, key, body, resource)
     try:
         return await BY_KIND[key.kind](world, resource, changes)
     except Unmet as error:
-        unmet = conditions.no("Ready", error.reason, str(error))
-        return Report(stalled=unmet, fields=report.kept(body), again=UNMET_SECONDS)
+        return report.stopped(body, conditions.no("Ready", error.reason, str(error)), again=UNMET_SECONDS)
     except (NameTaken, BadResult) as error:
         taken = conditions.no("Ready", type(error).__name__, str(error))
-        return Report(stalled=taken, fields=report.kept(body), again=UNMET_SECONDS)
+        return report.stopped(body, taken, again=UNMET_SECONDS)
     except errors.Forbidden as error:
-        return Report(stalled=conditions.no("Ready", "Forbidden", str(error)), fields=report.kept(body), again=60.0)
+        forbidden = conditions.no("Ready", "Forbidden", str(error))
+        return report.stopped(body, forbidden, again=FORBIDDEN_SECONDS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ..api import loading
@@ -22,7 +23,7 @@ from ..kube.client import Object
 from ..kube.objects.naming import Owner
 from ..kube.queue import Again
 from ..topology import attachment
-from . import registering, report, settling
+from . import report, settling
 from .report import Report
 from .settlement import MOST_TOLD
 from .world import Key, World, kind_of
@@ -107,11 +108,8 @@ def _users(world: World, key: Key, settlement: EthrexSettlement) -> list[str]:
 def _in_use(users: list[str], body: Object) -> Report:
     """Whoever settles by it goes on, and is ready by what was found last of its contracts."""
     note = f"is deleted once nobody settles by it: {', '.join(users)}"
-    return Report(
-        more=tuple(one for one in conditions.read(body.get("status") or {}) if one.type in registering.FOUND),
-        stalled=conditions.no("Ready", "InUse", note),
-        fields=report.kept(body) | {"rollups": users[:MOST_TOLD]},
-    )
+    stopped = report.stopped(body, conditions.no("Ready", "InUse", note))
+    return replace(stopped, fields=stopped.fields | {"rollups": users[:MOST_TOLD]})
 
 
 def _deletes(resource: Resource) -> bool:

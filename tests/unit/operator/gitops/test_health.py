@@ -49,7 +49,7 @@ STATES: Final = (
         said="PoolNotFound: there is no ProverPool gpu",
     ),
     State(
-        *("paused", conditions.summary([conditions.no("Reconciled", "Paused")], paused=True), "Suspended"),
+        *("paused", conditions.summary([], paused=True), "Suspended"),
         *("InProgress", False, "paused"),
     ),
     State("deleted", conditions.summary([]), "Healthy", "Terminating", waited=True, deleted=True),
