@@ -14,6 +14,7 @@ from typing import Any, Final
 from eth_account import Account
 
 from e2e.whole_cluster import Cluster, KubectlFailed
+from ethrex_node.rollup.settlement import contracts
 from ethrex_operator.chain import figures
 from ethrex_operator.ctl import dev_funds
 
@@ -68,6 +69,12 @@ class Rollup:
 
     def figures(self) -> figures.Rollup:
         return figures.read(self.metrics())
+
+    def commits(self) -> list[int]:
+        """The batches that L1's log says were committed, as often as they were."""
+        proposer = self.get("ethrexrollup/rollup")["status"]["contracts"]["proposer"]
+        asked = {"address": proposer, "fromBlock": "0x0", "topics": ["0x" + contracts.BATCH_COMMITTED.topic.hex()]}
+        return sorted(int(one["topics"][2], 16) for one in self.ask("l1", 8545, "eth_getLogs", asked))
 
     def deposit(self, account: str, wei: int) -> int:
         """From a dev account of L1 to the same one here; what it has when it arrives."""

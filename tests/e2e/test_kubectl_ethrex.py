@@ -108,6 +108,15 @@ def test_money_goes_by_forwarded_ports(rollup: Rollup) -> None:
     assert int(rollup.ask("rollup-sequencer", 1729, "eth_getBalance", STRANGER, "latest"), 16) == 15 * 10**17
 
 
+def test_money_comes_back_by_forwarded_ports(rollup: Rollup) -> None:
+    ethrex(rollup, "deposit", "--rollup", "rollup", "1eth", "--key", "dev:6", limit="deposit arrived")
+    words = ("--rollup", "rollup", "0.5eth", "--key", "dev:6", "--to", STRANGER, "--claim")
+    done = ethrex(rollup, "withdraw", *words, limit="claimed")
+
+    assert done.returncode == 0, done.stderr
+    assert int(rollup.ask("l1", 8545, "eth_getBalance", STRANGER, "latest"), 16) == 5 * 10**17
+
+
 def test_pause_and_resume(rollup: Rollup) -> None:
     paused = ethrex(rollup, "pause", "rollup")
     rollup.wait("drift repaired", lambda: rollup.condition("ethrexrollup/rollup", "Paused")[0] == "True")

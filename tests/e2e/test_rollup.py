@@ -6,17 +6,21 @@ One rollup for all of these tests, in the order in which they stand: starting on
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
-from e2e import rollups
+from e2e import pods, rollups
 from e2e.rollups import EXAMPLE, Rollup
 from e2e.whole_cluster import Cluster, KubectlFailed
+from ethrex_node.dev import accounts
 from ethrex_operator.kube.objects import naming
 from ethrex_operator.topology import dev_accounts
 
 ETHER = 10**18
+STRANGER = "0x" + "59" * 20
+SENDER = accounts.derive()[5]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +34,21 @@ def test_a_deposit_arrives_and_its_batch_is_verified(rollup: Rollup) -> None:
     rollup.wait("batch verified", lambda: rollup.figures().batches.verified > 0)
 
     assert balance == ETHER
+
+
+def test_money_goes_there_and_back_by_services_alone(rollup: Rollup) -> None:
+    """A user's pod beside it, which knows the names of two Services."""
+
+    def ethrex(name: str, *words: str) -> None:
+        urls = ("--rpc-url", "http://rollup-rpc:1729", "--l1-rpc-url", "http://l1:8545", "--key", "dev:7", "--json")
+        rollup.cluster.apply(pods.pod(name, pods.NODE_IMAGE, "l2", *words, *urls), namespace=rollup.namespace)
+        rollup.cluster.wait_until_done(name, rollup.namespace, "claimed")
+
+    ethrex("deposits", "deposit", "2eth", "--wait")
+    ethrex("withdraws", "withdraw", "1eth", "--to", STRANGER, "--claim")
+
+    assert int(rollup.ask("l1", 8545, "eth_getBalance", STRANGER, "latest"), 16) == ETHER
+    assert int(rollup.ask("rollup-sequencer", 1729, "eth_getBalance", STRANGER, "latest"), 16) == 0
 
 
 @pytest.mark.parametrize(
@@ -64,8 +83,14 @@ def test_what_somebody_changes_is_put_back(rollup: Rollup) -> None:
     )
 
 
-def test_a_killed_sequencer_comes_back_with_its_chain(rollup: Rollup) -> None:
+def test_a_sequencer_killed_in_the_middle_of_a_batch_loses_nothing_and_commits_nothing_twice(rollup: Rollup) -> None:
+    raw = rollups.transfer(SENDER.key, 0, STRANGER, 1)
+    sent = rollup.ask("rollup-sequencer", 1729, "eth_sendRawTransaction", raw)
+    receipt = rollup.wait(
+        "transaction sealed", lambda: rollup.ask("rollup-sequencer", 1729, "eth_getTransactionReceipt", sent)
+    )
     before = int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16)
+    made = rollup.figures().batches.made
     uid = rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"]
 
     rollup.kubectl("delete", "pod", "rollup-sequencer-0", "--grace-period=0", "--force")
@@ -77,8 +102,13 @@ def test_a_killed_sequencer_comes_back_with_its_chain(rollup: Rollup) -> None:
             and rollup.is_ready()
         ),
     )
+    rollup.wait("batch verified", lambda: rollup.figures().batches.verified > made)
+    kept = rollup.ask("rollup-sequencer", 1729, "eth_getTransactionReceipt", sent)
+    commits = rollup.commits()
 
     assert int(rollup.ask("rollup-sequencer", 1729, "eth_blockNumber"), 16) >= before
+    assert kept["blockHash"] == receipt["blockHash"]
+    assert commits == list(range(1, len(commits) + 1))
 
 
 def test_a_changed_setting_rolls_its_pod_and_no_other(rollup: Rollup) -> None:
@@ -110,6 +140,33 @@ def test_a_pool_is_scaled_by_its_scale_subresource(rollup: Rollup) -> None:
     rollup.wait("role back", lambda: len(rollup.names("jobs")) == 2)  # the deployer's and one prover's
 
     assert rollup.get("proverpool/provers")["status"]["desiredReplicas"] == 1
+
+
+def test_a_horizontal_pod_autoscaler_has_a_pool_that_is_left_to_it(rollup: Rollup) -> None:
+    """The cluster's own, which goes up to its least without any figure."""
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "provers"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "ethrex.dev/v1alpha1", "kind": "ProverPool", "name": "provers"},
+            "minReplicas": 2,
+            "maxReplicas": 3,
+        },
+    }
+    scaled = {"scaling": {"mode": "External"}}
+    rollup.kubectl("patch", "proverpool", "provers", "--type=merge", "-p", json.dumps({"spec": scaled}))
+    rollup.cluster.apply(autoscaler, namespace=rollup.namespace)
+    rollup.wait("provers come", lambda: rollup.get("proverpool/provers")["status"].get("readyReplicas") == 2)
+    asked = rollup.get("proverpool/provers")["spec"]["replicas"]
+    rollup.kubectl("delete", "horizontalpodautoscaler", "provers")
+    scaled = {"scaling": {"mode": "Fixed"}}
+    rollup.kubectl(
+        "patch", "proverpool", "provers", "--type=merge", "-p", json.dumps({"spec": {**scaled, "replicas": 1}})
+    )
+    rollup.wait("provers go", lambda: len(rollup.names("jobs")) == 2)
+
+    assert asked == 2
 
 
 def test_nothing_is_changed_while_a_resource_is_paused(rollup: Rollup) -> None:

@@ -29,6 +29,7 @@ SECONDS: Final = {
     "fleet ready": 400.0,
     "deposit arrived": 60.0,
     "batch verified": 180.0,
+    "claimed": 240.0,
     "drift repaired": 30.0,
     "drift told": 30.0,
     "condition told": 30.0,

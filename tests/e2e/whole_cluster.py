@@ -91,14 +91,14 @@ class Cluster:
 
         return self.wait_for("pod ready", ready, namespace)
 
-    def wait_until_done(self, pod: str, namespace: str = "default") -> str:
-        """What a pod that ends by itself has printed. Fails where it fails."""
+    def wait_until_done(self, pod: str, namespace: str = "default", within: str = "pod done") -> str:
+        """What a pod that ends by itself has printed. Fails where it fails. `within` is a row of `waits.SECONDS`."""
 
         def done() -> str | None:
             phase: str = self.get("pod", pod, namespace)["status"]["phase"]
             return phase if phase in ("Succeeded", "Failed") else None
 
-        phase = self.wait_for("pod done", done, namespace)
+        phase = self.wait_for(within, done, namespace)
         printed = self.kubectl("-n", namespace, "logs", pod)
         assert phase == "Succeeded", f"pod {pod}: {phase}\n{printed}"
         return printed
