@@ -43,6 +43,7 @@ def test_money_goes_there_and_back_by_services_alone(rollup: Rollup) -> None:
         urls = ("--rpc-url", "http://rollup-rpc:1729", "--l1-rpc-url", "http://l1:8545", "--key", "dev:7", "--json")
         rollup.cluster.apply(pods.pod(name, pods.NODE_IMAGE, "l2", *words, *urls), namespace=rollup.namespace)
         rollup.cluster.wait_until_done(name, rollup.namespace, "claimed")
+        rollup.kubectl("delete", "pod", name)
 
     ethrex("deposits", "deposit", "2eth", "--wait")
     ethrex("withdraws", "withdraw", "1eth", "--to", STRANGER, "--claim")

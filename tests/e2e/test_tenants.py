@@ -1,7 +1,8 @@
 """
 Two teams in one cluster: neither comes to the other's coordinator, pools or keys, though their objects have the same names.
 
-What stops the other here is who it is, not where it comes from: policies of the network are not enforced in this cluster.
+What stops the other is who it is, and where it comes from: the first is tried while no policy of the network is enforced, the
+second while they are (``enforcing``).
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from e2e import installed, pods, rollups
+from e2e import enforcing, installed, pods, rollups
+from e2e.conftest import unavailable
 from e2e.rollups import EXAMPLE, Rollup
 from e2e.test_identities import token
 from e2e.whole_cluster import Cluster, KubectlFailed
+from ethrex_operator.topology import dev_accounts
 
 # A prover's question to a coordinator, with the token that its pod has.
 ASKS = """
@@ -25,6 +28,15 @@ try:
     print(urllib.request.urlopen(request, timeout=10).status)
 except urllib.error.HTTPError as error:
     print(error.code)
+"""
+
+CONNECTS = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()
+    print("open")
+except OSError as error:
+    print("shut", error)
 """
 
 pytestmark = pytest.mark.long
@@ -60,6 +72,31 @@ def test_a_coordinator_knows_its_own_provers_and_no_others(mine: Rollup, other: 
     assert asked("own", mine, mine, mine) == 404  # it is let in, and there is no such input
     assert asked("for-another", other, mine, mine) in (401, 403)
     assert asked("of-another", other, other, mine) in (401, 403)
+
+
+def is_open(name: str, who: Rollup, service: str, port: int, whose: Rollup) -> bool:
+    host = f"{service}.{whose.namespace}.svc"
+    who.cluster.apply(
+        pods.pod(name, pods.NODE_IMAGE, "-c", CONNECTS, host, str(port), command=["python"]), namespace=who.namespace
+    )
+    return who.cluster.wait_until_done(name, who.namespace).startswith("open")
+
+
+def test_another_teams_pods_come_to_nothing_but_what_is_for_users(mine: Rollup, other: Rollup) -> None:
+    if mine.cluster.state is None:
+        unavailable("policies are enforced in a cluster of our own")
+    private = (("rollup-sequencer", 3900), ("rollup-sequencer", 9090), ("provers-0", 9091), ("l1", 9090))
+    before = [is_open(f"before-{number}", other, *there, mine) for number, there in enumerate(private)]
+    with enforcing.policies(mine.cluster):
+        now = [is_open(f"now-{number}", other, *there, mine) for number, there in enumerate(private)]
+        for_users = is_open("for-users", other, "rollup-rpc", 1729, mine)
+        verified = mine.figures().batches.verified
+        mine.deposit(dev_accounts.ADDRESSES[5], 10**18)  # what has to come through does
+        mine.wait("batch verified", lambda: mine.figures().batches.verified > verified + 1)
+
+    assert before == [True] * len(private)
+    assert now == [False] * len(private)
+    assert for_users
 
 
 def test_a_rollup_may_not_name_anothers_pool(mine: Rollup, other: Rollup) -> None:

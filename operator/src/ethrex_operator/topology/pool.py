@@ -35,6 +35,8 @@ from .workload import (
 
 METRICS: Final = Port("metrics", 9091, Reach.OPERATOR)
 LEAVING_SECONDS: Final = 10  # on top of the job in hand
+OWN_BACKEND: Final = "attested"  # that our own image has
+SIGNED: Final = ("attested", "tee")  # backends whose proofs are signatures that L1 knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,16 @@ def workloads(pool: ProverPool, served: tuple[Served, ...], numbers: tuple[int, 
     """One for each number. None while no rollup is served. Raises `Unmet`."""
     if not served:
         return ()
-    if pool.spec.backend != "attested":
-        raise Unmet("NoImage", f"spec.backend {pool.spec.backend}: no prover image for it is set")
+    if pool.spec.backend != OWN_BACKEND and pool.spec.image.reference is None:
+        raise Unmet(
+            "NoImage", f"spec.backend {pool.spec.backend}: spec.image.reference has to name an image that has it"
+        )
     return tuple(_prover(pool, served, number) for number in numbers)
 
 
 def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Workload:
     first = served[0]
-    if any(one.contracts.attested_verifier != first.contracts.attested_verifier for one in served):
-        raise Unmet("ManySettlements", "the rollups of an attested pool settle by one verifier contract")
-    signer = rollups.pool_signer(pool, first.l1)
+    signed, keys = _signed(pool, served) if pool.spec.backend in SIGNED else ((), ())
     coordinators: list[Argument] = []
     tokens = []
     for one in served:
@@ -77,14 +79,13 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         lifetime=Lifetime.WORKER,
         arguments=(
             *("run", "--backend", spec.backend, *coordinators),
-            *("--id", Joined((f"{rollups.pool_id(pool)}.", OwnName())), "--key", signer.reference),
-            *("--l1-chain-id", str(first.contracts.l1_chain_id), "--verifier", first.contracts.attested_verifier),
+            *("--id", Joined((f"{rollups.pool_id(pool)}.", OwnName())), *signed),
             *("--program-version", str(first.contracts.program_version), "--poll", "0.5"),
             *("--grace", str(spec.drain.grace_period_seconds)),
             *("--metrics-addr", OwnAddress(), "--metrics-port", OwnPort(METRICS.name)),
         ),
         ports=(METRICS,),
-        files=(*tokens, *signer.files),
+        files=(*tokens, *keys),
         probes=Probes(METRICS.name),
         resources=running.resources(spec.resources),
         placement=_placement(pool),
@@ -92,6 +93,18 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         annotations=spec.placement.annotations,
         stop_seconds=spec.drain.grace_period_seconds + LEAVING_SECONDS,
     )
+
+
+def _signed(pool: ProverPool, served: tuple[Served, ...]) -> tuple[tuple[Argument, ...], tuple[File, ...]]:
+    """What a proof is signed with and for, and the files that takes. Raises `Unmet`."""
+    first = served[0]
+    if any(one.contracts.attested_verifier != first.contracts.attested_verifier for one in served):
+        raise Unmet(
+            "ManySettlements", f"the rollups of a pool of backend {pool.spec.backend} settle by one verifier contract"
+        )
+    signer = rollups.pool_signer(pool, first.l1)
+    where = ("--l1-chain-id", str(first.contracts.l1_chain_id), "--verifier", first.contracts.attested_verifier)
+    return ("--key", signer.reference, *where), signer.files
 
 
 def _token(served: Served, pool: ProverPool) -> IdentityToken:

@@ -64,6 +64,7 @@ def resolve(
                         found.extend(rollups.workloads(wanted))
                         served.append(pools.Served(one, wanted.l1, known))
                 case ProverPool():
+                    _refuse_image(one)
                     its = tuple(each for each in served if _names(each.rollup, one))
                     found.extend(pools.workloads(one, its, numbers(one)))
         except Unmet as error:
@@ -96,6 +97,13 @@ def _refuse_sidecar(node: EthrexL1Node) -> None:
     if node.spec.consensus.sidecar is not None:
         note = "spec.consensus.sidecar: its client is an image, which a cluster runs"
         raise Unmet("SidecarNeedsCluster", f"{note}: here start one yourself, with the secret of consensus.external")
+
+
+def _refuse_image(pool: ProverPool) -> None:
+    """Our own prover has one backend. Raises `Unmet`."""
+    if pool.spec.backend != pools.OWN_BACKEND:
+        note = f"spec.backend {pool.spec.backend}: its prover is an image, which a cluster runs"
+        raise Unmet("BackendNeedsCluster", note)
 
 
 def _settlement(manifest: Manifest, rollup: EthrexRollup, at: L1) -> settlements.Settlement:
