@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .base import Model, Resource, Rule, Url
 from .references import ConfigMapKey, SecretKey
-from .running import Deletion, Image, Metrics, Placement, Resources, Storage, Tracing
+from .running import Image, Metrics, Placement, Resources, Storage, Tracing, VolumeDeletion
 
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 
@@ -109,7 +109,7 @@ class L1NodeSpec(Model):
     placement: Placement = Placement()
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()
-    deletion: Deletion = Deletion()
+    deletion: VolumeDeletion = VolumeDeletion()
     paused: bool = False
     """Nothing is changed while it is."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .base import Key, Model, Money, Resource, Rule, Seconds
 from .references import SigningKey
-from .running import Deletion, Image, Metrics, Placement, Resources, Tracing
+from .running import Image, Metrics, Placement, Resources
 from .settlement import AllowedRollups
 
 Profile = Literal[
@@ -98,12 +98,10 @@ class PoolSpec(Model):
     fairness: Fairness = Fairness()
     drain: Drain = Drain()
     cache_volume_claim: Key | None = None
-    """A claim with proving keys and circuits, mounted read-only."""
+    """A claim in the same namespace with proving keys and circuits, that every prover has read-only at ``/cache``."""
     resources: Resources = Resources()
     placement: Placement = Placement()
     metrics: Metrics = Metrics()
-    tracing: Tracing = Tracing()
-    deletion: Deletion = Deletion()
     paused: bool = False
 
     rules = (

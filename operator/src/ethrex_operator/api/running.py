@@ -69,11 +69,16 @@ class Storage(Model):
     )
 
 
-class Deletion(Model):
+class VolumeDeletion(Model):
     """What is left when the object goes."""
 
     policy: Literal["Retain", "Delete"] = "Retain"
     """Of the volumes."""
+
+
+class Deletion(VolumeDeletion):
+    """What happens before, and what is left."""
+
     settle: Literal["Wait", "Abandon"] = "Wait"
     """Whether the batches that are sealed have to be verified on L1 first."""
     timeout_seconds: Seconds = 600
@@ -81,7 +86,8 @@ class Deletion(Model):
 
 
 class Metrics(Model):
-    enabled: bool = True
+    """They are always served, beside the probes."""
+
     pod_monitor: bool = False
     """Mark the pods for the PodMonitor of the chart (`podMonitor.enabled`)."""
 

@@ -8,9 +8,16 @@ from typing import Final
 from pydantic import BaseModel
 
 from ..api.base import Resource
-from ..api.running import Deletion, Image, Metrics, Placement, Resources, Storage
+from ..api.running import Image, Metrics, Placement, Resources, Storage, VolumeDeletion
 
-WHOLLY: Final = (Deletion, Image, Placement, Resources, Storage)  # these describe pods, their volumes, and their end
+WHOLLY: Final = (
+    VolumeDeletion,
+    Image,
+    Placement,
+    Resources,
+    Storage,
+)  # these describe pods, their volumes, and their end
+ONLY_THERE: Final = ("paused", "cache_volume_claim")
 
 
 def only_in_clusters(resource: Resource) -> list[str]:
@@ -27,5 +34,5 @@ def _found(value: BaseModel, path: str) -> Iterator[str]:
             yield here
         elif isinstance(inner, BaseModel):
             yield from _found(inner, here)
-        elif (isinstance(value, Metrics) and name == "pod_monitor" and inner) or (name == "paused" and inner):
+        elif inner and (name in ONLY_THERE or (isinstance(value, Metrics) and name == "pod_monitor")):
             yield here

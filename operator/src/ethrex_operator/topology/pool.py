@@ -86,6 +86,7 @@ def _prover(pool: ProverPool, served: tuple[Served, ...], number: int) -> Worklo
         ),
         ports=(METRICS,),
         files=(*tokens, *keys),
+        cache_claim=spec.cache_volume_claim,
         probes=Probes(METRICS.name),
         resources=running.resources(spec.resources),
         placement=_placement(pool),

@@ -27,6 +27,7 @@ def placement(asked: api.Placement) -> Placement:
         topology_spread=asked.topology_spread_constraints,
         priority_class=asked.priority_class_name,
         runtime_class=asked.runtime_class_name,
+        account_annotations=dict(asked.service_account_annotations),
     )
 
 

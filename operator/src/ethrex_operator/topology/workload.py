@@ -205,6 +205,9 @@ class Placement:
     topology_spread: tuple[Mapping[str, object], ...] = ()
     priority_class: str | None = None
     runtime_class: str | None = None
+    account_annotations: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of the service account, for a cloud's identities
     extended_resources: Mapping[str, int] = field(default_factory=dict)  # such as nvidia.com/gpu
 
 
@@ -260,6 +263,7 @@ class Workload:
     files: tuple[File, ...] = ()
     volumes: tuple[Volume, ...] = ()
     scratch: tuple[str, ...] = ()  # folders in memory, gone with the instance
+    cache_claim: str | None = None  # somebody's, read-only at `/cache`; only in a cluster
     companion: Companion | None = None
     probes: Probes | None = None
     resources: Resources = Resources()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from ethrex_operator.api import loading
 from ethrex_operator.api.pool import ProverPool
 from ethrex_operator.api.rollup import EthrexRollup
+from ethrex_operator.kube import objects
 from ethrex_operator.topology import pool as pools
 from ethrex_operator.topology import whole
 from ethrex_operator.topology.errors import Unmet
@@ -51,6 +53,20 @@ def test_only_proofs_that_are_signatures_have_a_key(backend: str, signs: bool) -
 
     assert ("--key" in words) is signs
     assert ("--verifier" in words) is signs
+
+
+def test_a_cache_is_mounted_read_only_and_a_clouds_identity_is_its_accounts() -> None:
+    found = made(cacheVolumeClaim="keys", placement={"serviceAccountAnnotations": {"cloud/role": "prover"}})
+    cluster = objects.Cluster("default", "https://issuer", {}, {("rollup-sequencer", "coordinator"): 3900})
+    children = objects.children(
+        found, objects.Owner("ProverPool", "provers", "default", "uid"), replace(cluster, images={found.program: "x"})
+    )
+    by_kind = {one["kind"]: one for one in children}
+    pod = by_kind["Job"]["spec"]["template"]["spec"]
+
+    assert by_kind["ServiceAccount"]["metadata"]["annotations"] == {"cloud/role": "prover"}
+    assert {"name": "cache", "persistentVolumeClaim": {"claimName": "keys", "readOnly": True}} in pod["volumes"]
+    assert {"name": "cache", "mountPath": "/cache", "readOnly": True} in pod["containers"][0]["volumeMounts"]
 
 
 def test_a_machine_without_a_cluster_runs_no_image() -> None:

@@ -19,6 +19,8 @@ def service_account(workload: Workload, owner: Owner) -> Object:
     """Of all workloads that name it: it bears the name of none."""
     made = metadata(workload.account, workload, owner)
     del made["labels"][WORKLOAD]
+    if workload.placement.account_annotations:
+        made["annotations"] = dict(workload.placement.account_annotations)
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",

@@ -10,6 +10,7 @@ from ...topology.workload import Admission, File, Guests, Port, Program, UrlOf, 
 
 FILES: Final = "/etc/ethrex"
 VOLUMES: Final = "/data"
+CACHE: Final = "/cache"
 API_ACCESS: Final = "/var/run/secrets/ethrex.dev/api"
 POD_NAME: Final = "POD_NAME"
 TERMINATION_LOG: Final = "/dev/termination-log"

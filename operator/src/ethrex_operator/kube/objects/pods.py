@@ -14,7 +14,7 @@ from typing import Any, Final
 from ...topology import workload as parts
 from ...topology.workload import ConfigKey, File, Guests, IdentityToken, Lifetime, SecretKey, Text, Workload
 from .naming import DIGEST, Object, Owner, digest, labels, metadata, without_empty
-from .place import API_ACCESS, FILES, POD_NAME, VOLUMES, Cluster, subjects
+from .place import API_ACCESS, CACHE, FILES, POD_NAME, VOLUMES, Cluster, subjects
 
 MAIN: Final = "main"  # the container of the workload's own program
 USER: Final = 65_532
@@ -156,6 +156,8 @@ def _mounts(workload: Workload) -> list[Object]:
     found: list[Object] = [{"name": "tmp", "mountPath": "/tmp"}]
     found += [{"name": one, "mountPath": f"{VOLUMES}/{one}"} for one in workload.scratch]
     found += [{"name": one.name, "mountPath": f"{VOLUMES}/{one.name}"} for one in workload.volumes]
+    if workload.cache_claim is not None:
+        found.append({"name": "cache", "mountPath": CACHE, "readOnly": True})
     if workload.files:
         found.append({"name": "files", "mountPath": FILES, "readOnly": True})
     if _asks_api(workload):
@@ -173,6 +175,9 @@ def _volumes(workload: Workload) -> list[Object]:
         {"name": one.name, "persistentVolumeClaim": {"claimName": claim_name(workload, one.name)}}
         for one in workload.every_volume
     ]
+    if workload.cache_claim is not None:
+        claim = {"claimName": workload.cache_claim, "readOnly": True}
+        found.append({"name": "cache", "persistentVolumeClaim": claim})
     if workload.files:
         sources = [_source(file, workload) for file in workload.files]
         found.append({"name": "files", "projected": {"defaultMode": FILE_MODE, "sources": sources}})
