@@ -100,9 +100,10 @@ def test_a_sequencer_killed_in_the_middle_of_a_batch_loses_nothing_and_commits_n
         lambda: (
             rollup.is_there("pod/rollup-sequencer-0")
             and rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"] != uid
-            and rollup.is_ready()
         ),
     )
+    rollup.cluster.wait_until_ready("rollup-sequencer-0", rollup.namespace)
+    rollup.wait("role back", rollup.is_ready)
     rollup.wait("batch verified", lambda: rollup.figures().batches.verified > made)
     kept = rollup.ask("rollup-sequencer", 1729, "eth_getTransactionReceipt", sent)
     commits = rollup.commits()

@@ -12,6 +12,8 @@ from ..rollup.coordinator import Coordinator
 from ..rollup.settlement.batches import Batches
 from ..rollup.settlement.committer import Committer
 from ..rollup.settlement.settler import Settler
+from ..rollup.store import Store, schema, started
+from ..rollup.store.environment import key
 from ..rollup.store.schema import Batch
 
 IDLE_SECONDS = 60.0  # a prover that was not heard of for so long is away
@@ -51,6 +53,24 @@ def batches(
     waits = committer.waits_for is not None
     yield metrics.gauge("rollup_commits_wait", "1 while a batch cannot be committed; the log says why", float(waits))
     yield metrics.counter("rollup_blobs", "Blobs of the batches that were made", counted.blobs)
+
+
+def queue(store: Store, made: Batches, committer: Committer) -> Iterator[Metric]:
+    """L1 takes no batch that ends later than its first item is due and does not hold it."""
+    committed = committer.committed
+    if committed > made.base and made.get(committed) is None:
+        return  # another sequencer's: what it holds is not known here
+    last_block = made.last_block_of(committed)
+    with store.read() as txn:
+        row, begun = txn.get(schema.SEALED, key(last_block)), started.found(txn)
+        taken = row.queue_index if row is not None else 0 if begun is None else begun.queue_index
+        item = txn.get(schema.QUEUE, key(taken))
+    due = 0 if item is None else item.deadline
+    yield metrics.gauge(
+        "rollup_queue_due_timestamp_seconds",
+        "When the first item is due that no batch on L1 holds; 0: there is none",
+        due,
+    )
 
 
 def provers(coordinator: Coordinator) -> Iterator[Metric]:

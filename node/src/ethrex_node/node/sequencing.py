@@ -313,6 +313,7 @@ class SequencerNode:
                 counted,
             ),
         )
+        add("queue", lambda: rollup_figures.queue(roles.store, roles.batches, roles.committer))
         add("versions", lambda: roles.versions.metrics(_next_batch(roles)))
         if roles.committee is not None:
             add("committee", roles.committee.metrics)

@@ -133,7 +133,7 @@ class Keys(Model):
 
 class Alarms(Model):
     forced_inclusion_seconds: Seconds = 3600
-    """Warn when a deposit on L1 is due within."""
+    """`ForcedInclusionTimely` is False while something in L1's queue is due within, and no batch on L1 holds it."""
     low_balance_wei: Wei = "100000000000000000"
 
 

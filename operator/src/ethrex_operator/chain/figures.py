@@ -21,6 +21,7 @@ NAMES: Final = (
     *("head_block_number", "pool_transactions", "rollup_queue_index", "rollup_queue_items", "rollup_batch"),
     *("rollup_open_batch_blocks", "rollup_open_batch_bytes", "rollup_blobs_total", "rollup_provers", "rollup_waiting"),
     *("outbox_spent_wei_total", "outbox_balance_wei", "outbox_balance_low", "l1_lag_blocks"),
+    "rollup_queue_due_timestamp_seconds",
 )
 WANTED: Final = frozenset(PREFIX + name for name in NAMES)
 VALUE: Final = r'"((?:[^"\\]|\\.)*)"'
@@ -49,6 +50,7 @@ class Rollup:
     pool: int = 0
     queue_taken: int = 0
     queue_items: int = 0
+    queue_due_at: int = 0  # unix seconds, of the first item that no batch on L1 holds; 0: there is none
     batches: Batches = Batches()
     open_blocks: int = 0
     open_bytes: int = 0
@@ -93,6 +95,7 @@ def read(page: bytes) -> Rollup:
         pool=by("pool_transactions", "pending"),
         queue_taken=get("rollup_queue_index"),
         queue_items=get("rollup_queue_items"),
+        queue_due_at=get("rollup_queue_due_timestamp_seconds"),
         batches=Batches(*(by("rollup_batch", stage) for stage in ("made", "committed", "proven", "verified"))),
         open_blocks=get("rollup_open_batch_blocks"),
         open_bytes=get("rollup_open_batch_bytes"),

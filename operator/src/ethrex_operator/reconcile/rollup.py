@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from ..api.rollup import EthrexRollup
@@ -104,7 +106,8 @@ async def _chain(
         return _report(reachable, parts, fields, again=SOON_SECONDS)
     try:
         metrics = url(sequencer.name, rollup.namespace, rollups.METRICS.number)
-        parts += _progress(await figures.of_sequencer(world.session, metrics))
+        seen = await figures.of_sequencer(world.session, metrics)
+        parts += [*_progress(seen), timely(seen, rollup.spec.alarms.forced_inclusion_seconds, time.time())]
     except ChainError as error:
         parts.append(conditions.no("Sequencing", "NoAnswer", str(error)))
     holds = all(one.status == conditions.TRUE for one in parts)
@@ -171,6 +174,7 @@ TYPES: Final = (
     "Proving",
     "Settling",
     "FundsSufficient",
+    "ForcedInclusionTimely",
     "SignerReserved",
     "UpToDate",
 )
@@ -190,6 +194,20 @@ def _progress(seen: figures.Rollup) -> list[Condition]:
         if low
         else conditions.yes("FundsSufficient", "EnoughForLong"),
     ]
+
+
+def timely(seen: figures.Rollup, seconds: int, now: float) -> Condition:
+    """Whether what L1 has queued for the rollup is in batches there long before L1 takes none without it."""
+    type, left = "ForcedInclusionTimely", seen.queue_due_at - now
+    if seen.queue_due_at == 0 or left > seconds:
+        return conditions.yes(type, "InTime")
+    due = datetime.fromtimestamp(seen.queue_due_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    note = f"L1's queue has an item that no batch on L1 holds, due at {due}"
+    if left > 0:
+        return conditions.no(type, "DueSoon", f"{note}: after that L1 takes no batch without it")
+    return conditions.no(
+        type, "Overdue", f"{note}: L1 takes no batch without it any more, and users may freeze the chain"
+    )
 
 
 def _follows(type: str, reason: str, behind: int) -> Condition:

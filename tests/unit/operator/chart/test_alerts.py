@@ -89,6 +89,12 @@ def test_alerts_fire(tmp_path: Path) -> None:
             ),
             fires("EthrexRollupSealsNothing", {"severity": "critical"}, ("ethrex_rollup_waiting", "1x30"), at="20m"),
             fires(
+                "EthrexRollupInclusionDue",
+                {"severity": "critical"},
+                ("ethrex_rollup_queue_due_timestamp_seconds", "4000x30"),  # the clock of these tests begins at 0
+                at="20m",
+            ),
+            fires(
                 "EthrexRollupCommitsBehind",
                 {"severity": "warning"},
                 (stages % "made", "40x30"),
