@@ -103,7 +103,13 @@ def made() -> dict[str, str]:
     )
 
 
-CASES: Final = [(kind, how) for kind in sorted(made()) for how in ("delete", "edit", "add")]
+# What is held is not gone when it is deleted: its finalizer keeps it for as long as a pod has it.
+CASES: Final = [
+    (kind, how)
+    for kind in sorted(made())
+    for how in ("delete", "edit", "add")
+    if not (how == "delete" and MATRIX[kind].is_held)
+]
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +152,6 @@ def test_drift_is_put_back_and_told_once(rollup: Rollup, told: list[int], kind: 
     row, name = MATRIX[kind], name_of(rollup, kind)
     what = f"{kind}/{name}"
     before = rollup.get(what)
-    if how == "delete" and row.is_held:
-        pytest.skip("its finalizer holds it for as long as a pod has it")
 
     if how == "delete":
         rollup.kubectl("delete", what, "--wait=false")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import audit, installed, rollups
-from e2e.conftest import unavailable
 from e2e.rollups import EXAMPLE, Rollup
 from e2e.whole_cluster import Cluster
 from ethrex_operator.topology import dev_accounts
@@ -16,7 +15,7 @@ from ethrex_operator.topology import dev_accounts
 SYSTEM = "ethrex-scoped"
 RELEASE = "scoped"  # the chart names the service account by it
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.own_cluster]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,6 @@ def rollup(cluster: Cluster) -> Iterator[Rollup]:
     In the one namespace of an operator. The one of other tests, which serves all namespaces, is not there meanwhile: its
     policies let nobody else make pods with its labels.
     """
-    if cluster.audit is None:
-        unavailable("the audit log is that of a cluster of our own")
     others = bool(cluster.kubectl("-n", installed.NAMESPACE, "get", "deployments", "-o", "name").split())
     if others:
         installed.uninstall(cluster)

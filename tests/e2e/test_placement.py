@@ -39,7 +39,8 @@ def manifest() -> str:
 @pytest.fixture(scope="module")
 def rollup(cluster: Cluster, operator: str) -> Iterator[Rollup]:
     if RUNTIME not in cluster.kubectl("get", "runtimeclasses", "-o", "name"):
-        pytest.skip(f"the cluster has no RuntimeClass {RUNTIME}")
+        runtime = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": RUNTIME}}
+        cluster.apply(runtime | {"handler": "runc"})
     with rollups.applied(cluster, manifest()) as found:
         yield found
         devices(cluster, 0)

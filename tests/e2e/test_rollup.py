@@ -98,8 +98,7 @@ def test_a_sequencer_killed_in_the_middle_of_a_batch_loses_nothing_and_commits_n
     rollup.wait(
         "role back",
         lambda: (
-            rollup.is_there("pod/rollup-sequencer-0")
-            and rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"] != uid
+            rollup.is_there("pod/rollup-sequencer-0") and rollup.get("pod/rollup-sequencer-0")["metadata"]["uid"] != uid
         ),
     )
     rollup.cluster.wait_until_ready("rollup-sequencer-0", rollup.namespace)

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from e2e import enforcing, installed, pods, rollups
-from e2e.conftest import unavailable
 from e2e.rollups import EXAMPLE, Rollup
 from e2e.test_identities import token
 from e2e.whole_cluster import Cluster, KubectlFailed
@@ -82,9 +81,8 @@ def is_open(name: str, who: Rollup, service: str, port: int, whose: Rollup) -> b
     return who.cluster.wait_until_done(name, who.namespace).startswith("open")
 
 
+@pytest.mark.own_cluster
 def test_another_teams_pods_come_to_nothing_but_what_is_for_users(mine: Rollup, other: Rollup) -> None:
-    if mine.cluster.state is None:
-        unavailable("policies are enforced in a cluster of our own")
     private = (("rollup-sequencer", 3900), ("rollup-sequencer", 9090), ("provers-0", 9091), ("l1", 9090))
     before = [is_open(f"before-{number}", other, *there, mine) for number, there in enumerate(private)]
     with enforcing.policies(mine.cluster):
