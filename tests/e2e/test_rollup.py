@@ -36,6 +36,17 @@ def test_a_deposit_arrives_and_its_batch_is_verified(rollup: Rollup) -> None:
     assert balance == ETHER
 
 
+@pytest.mark.parametrize("what", rollups.KINDS)
+def test_of_what_a_user_applied_nothing_is_anybody_elses_but_finalizers(rollup: Rollup, what: str) -> None:
+    found = json.loads(rollup.kubectl("get", what, "-o", "json", "--show-managed-fields"))["metadata"]["managedFields"]
+    others = [one["fieldsV1"] for one in found if not one["manager"].startswith("kubectl")]
+
+    assert others
+    for fields in others:
+        assert fields.keys() <= {"f:status", "f:metadata"}
+        assert fields.get("f:metadata", {}).keys() <= {"f:finalizers"}
+
+
 def test_money_goes_there_and_back_by_services_alone(rollup: Rollup) -> None:
     """A user's pod beside it, which knows the names of two Services."""
 
