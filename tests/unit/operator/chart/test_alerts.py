@@ -77,7 +77,7 @@ def fires(alert: str, labels: dict[str, str], *series: tuple[str, str], at: str)
 def test_alerts_fire(tmp_path: Path) -> None:
     promtool = program("promtool")
     stages = 'ethrex_rollup_batch{stage="%s"}'
-    written = {
+    written: dict[str, Any] = {
         "rule_files": [str(tmp_path / "rules.yaml")],
         "tests": [
             fires("EthrexOperatorNotLeading", {"severity": "critical"}, ("ethrex_operator_leads", "1 0x30"), at="20m"),
@@ -101,8 +101,42 @@ def test_alerts_fire(tmp_path: Path) -> None:
                 (stages % "committed", "20x30"),
                 at="20m",
             ),
+            fires(
+                "EthrexOperatorReconcilesFail",
+                {"severity": "warning", "namespace": "system"},
+                ('ethrex_operator_reconciles_total{namespace="system",outcome="failed"}', "0+2x60"),
+                at="40m",
+            ),
+            fires(
+                "EthrexRollupProofsLate", {"severity": "warning"}, ("ethrex_proof_oldest_seconds", "4000x30"), at="20m"
+            ),
+            fires(
+                "EthrexRollupProverLies",
+                {"severity": "critical"},
+                ("ethrex_proof_provers_distrusted", "0 1x30"),
+                at="20m",
+            ),
+            fires(
+                "EthrexRollupBalanceLow",
+                {"severity": "critical", "account": "0xa"},
+                ('ethrex_outbox_balance_low{account="0xa"}', "1x30"),
+                at="20m",
+            ),
+            fires(
+                "EthrexRollupNonceStolen",
+                {"severity": "critical"},
+                ("ethrex_outbox_stolen_nonces_total", "0x5 1x30"),
+                at="20m",
+            ),
+            fires(
+                "EthrexRollupL1NodesDisagree",
+                {"severity": "warning", "l1": "second"},
+                ('ethrex_l1_dissents_total{l1="second"}', "0+1x60"),
+                at="40m",
+            ),
         ],
     }
+    played = {test["alert_rule_test"][0]["alertname"] for test in written["tests"]}
     plain = yaml.safe_load(ALERTS.read_text())
     for group in plain["groups"]:
         for rule in group["rules"]:
@@ -115,3 +149,4 @@ def test_alerts_fire(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert played == {rule["alert"] for rule in rules()}
