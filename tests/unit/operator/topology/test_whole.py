@@ -387,6 +387,8 @@ def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path, text: str) -> None
 
         assert there["command"] == [here.program]
         assert options(there["args"]) == options(here.arguments), one.name
+        assert values(there["args"]) == values(here.arguments), one.name
+        assert {each["name"] for each in there["env"]} - {"POD_NAME"} == here.environment.keys()
         assert len(pod.get("initContainers", ())) == len(here.before)
         mounted = {
             item["path"]
@@ -398,7 +400,14 @@ def test_a_machine_and_a_cluster_run_the_same(tmp_path: Path, text: str) -> None
             )["items"]
         }
         assert mounted == {path.name for path in here.files}
-        assert ("readinessProbe" in there) == (one.probes is not None)
+        data: dict[str, str] = next((child["data"] for child in children if child["kind"] == "ConfigMap"), {})
+        texts = {file.name: file.content.content for file in one.files if isinstance(file.content, Text)}
+        assert texts.items() <= data.items()
+        assert texts.items() <= {path.name: content.decode() for path, content in here.files.items()}.items()
+        probed = None if one.probes is None else (one.probes.startup, one.probes.live, one.probes.ready)
+        names = ("startupProbe", "livenessProbe", "readinessProbe")
+        paths = tuple(there[name]["httpGet"]["path"] for name in names if name in there)
+        assert paths == (probed or ())
 
 
 def options(arguments: Any) -> list[str]:
@@ -406,6 +415,35 @@ def options(arguments: Any) -> list[str]:
     admission = ("tokens", "issuer", "audience", "subjects", "jwks", "jwks-ca", "jwks-token")
     known = {f"{prefix}{name}" for prefix in ("--proof-coordinator.", "--") for name in admission}
     return [one for one in arguments if one.startswith("--") and one not in known]
+
+
+# Where things are: nothing else differs.
+PLACES = (
+    *(
+        "--datadir",
+        "--http.addr",
+        "--http.port",
+        "--metrics.addr",
+        "--metrics.port",
+        "--plan",
+        "--eth-rpc-url",
+        "--result",
+    ),
+    *("--deployment", "--eth.rpc-url", "--proof-coordinator.addr", "--proof-coordinator.port", "--coordinator"),
+    *("--token-file", "--id", "--metrics-addr", "--metrics-port", "--committee.members", "--committee.token"),
+    *("--sequencer", "--addr", "--port", "--peer", "--beacon", "--archive"),
+)
+
+
+def values(arguments: Any) -> list[tuple[str, str]]:
+    """Options with what follows them, but those of places and guests."""
+    known = options(arguments)
+    following = itertools.zip_longest(arguments, arguments[1:], fillvalue="")
+    return [
+        (name, "" if value.startswith("--") else value)
+        for name, value in following
+        if name in known and name not in PLACES
+    ]
 
 
 def test_a_result_of_another_chain_is_no_result() -> None:
