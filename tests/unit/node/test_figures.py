@@ -34,3 +34,14 @@ def test_the_age_counts_from_when_the_oldest_was_first_behind() -> None:
     ]
 
     assert [oldest.note(stats, now) for stats, now in looks] == [0.0, 0.0, 30.0, 0.0, 0.0]
+
+
+def test_what_is_free_of_the_volume_is_told(tmp_path: Path) -> None:
+    chain = chains.open_chain(tmp_path)
+    told = {
+        metric.name.removeprefix("ethrex_"): metric.samples[0].value
+        for metric in figures.database(tmp_path, chain.database().stats(), figures.OldestReader())
+    }
+
+    assert 0 < told["database_free_bytes"] < told["database_volume_bytes"]
+    assert told["database_size_bytes"] <= told["database_volume_bytes"] - told["database_free_bytes"]

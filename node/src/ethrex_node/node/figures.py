@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -69,6 +70,9 @@ def database(folder: Path, stats: _native.DatabaseStats, oldest: OldestReader) -
     size = sum(file.stat().st_blocks * 512 for file in folder.iterdir() if file.is_file())
     live = (stats.used_pages - stats.free_pages) * stats.page_bytes
     yield metrics.gauge("database_size_bytes", "Space that the database takes on disk", size)
+    volume = shutil.disk_usage(folder)
+    yield metrics.gauge("database_volume_bytes", "Size of the file system that the database is on", volume.total)
+    yield metrics.gauge("database_free_bytes", "Of it, what is free", volume.free)
     yield metrics.gauge("database_live_bytes", "Of it, what a compact copy would hold", live)
     yield metrics.gauge("database_readers", "Open snapshots, in all processes", len(stats.readers))
     yield metrics.gauge(

@@ -21,7 +21,7 @@ NAMES: Final = (
     *("head_block_number", "pool_transactions", "rollup_queue_index", "rollup_queue_items", "rollup_batch"),
     *("rollup_open_batch_blocks", "rollup_open_batch_bytes", "rollup_blobs_total", "rollup_provers", "rollup_waiting"),
     *("outbox_spent_wei_total", "outbox_balance_wei", "outbox_balance_low", "l1_lag_blocks"),
-    "rollup_queue_due_timestamp_seconds",
+    *("rollup_queue_due_timestamp_seconds", "database_volume_bytes", "database_free_bytes"),
 )
 WANTED: Final = frozenset(PREFIX + name for name in NAMES)
 VALUE: Final = r'"((?:[^"\\]|\\.)*)"'
@@ -61,6 +61,21 @@ class Rollup:
     waiting: bool = False
     l1_lag_blocks: int = 0
     accounts: Mapping[str, Account] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The file system that a node's database is on. `size` is 0 where the page does not say."""
+
+    size: int = 0
+    free: int = 0
+
+
+async def of_volume(session: aiohttp.ClientSession, metrics_url: str) -> Volume:
+    """Of any node. Raises `ChainError`."""
+    page = await rpc.fetch(session, f"{metrics_url}/metrics")
+    told = {name: int(value) for name, _, value in _samples(page) if name.startswith("database_")}
+    return Volume(told.get("database_volume_bytes", 0), told.get("database_free_bytes", 0))
 
 
 def plain(value: Any) -> Any:

@@ -123,6 +123,13 @@ def test_alerts_fire(tmp_path: Path) -> None:
                 at="20m",
             ),
             fires(
+                "EthrexNodeNearlyFull",
+                {"severity": "warning"},
+                ("ethrex_database_free_bytes", "9x30"),
+                ("ethrex_database_volume_bytes", "100x30"),
+                at="20m",
+            ),
+            fires(
                 "EthrexRollupNonceStolen",
                 {"severity": "critical"},
                 ("ethrex_outbox_stolen_nonces_total", "0x5 1x30"),
