@@ -67,7 +67,8 @@ class Renewing:
         """Raises `L1Error`."""
         roles = self._roles
         base = roles.batches.base
-        told_final = roles.committer.final if roles.committer.final > base else 0  # nothing of ours
+        committer = roles.committer
+        told = renewing.Told(committer.final, committer.final_at) if committer.final > base else renewing.Told()
         head = await roles.client.head()
         final = await roles.client.final(head.number)
         if final < self._addresses.deployed_at_block:
@@ -75,9 +76,9 @@ class Renewing:
         await roles.versions.step()
         at_head = await settler.status_at(roles.client, self._addresses, head.number)
         at_final = await settler.status_at(roles.client, self._addresses, final)
-        on_l1 = renewing.OnL1(at_head.last_committed, at_final.last_committed, head.timestamp)
+        on_l1 = renewing.OnL1(at_head.last_committed, at_final.last_committed, head.timestamp, final)
         with roles.store.read() as txn:
-            first = renewing.first_lost(txn, told_final, on_l1, roles.versions.known)
+            first = renewing.first_lost(txn, told, on_l1, roles.versions.known)
         if first is not None and first <= base:
             log.critical(
                 "L1 has let go of a batch whose blocks are not here", extra={"batch": first, "begins_after": base}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ethrex_node.rollup.settlement import renewing, taking_back
-from ethrex_node.rollup.settlement.renewing import OnL1
+from ethrex_node.rollup.settlement.renewing import OnL1, Told
 from ethrex_node.rollup.settlement.versions import Version
 from ethrex_node.rollup.store import batches as stored
 from unit.rollup.rollups import MESSENGER
@@ -16,6 +16,7 @@ from unit.rollup.sequencer.sequencers import Running
 from unit.rollup.settlement.test_batches import make
 
 NOW = 1_000
+FINAL = 500  # a block of L1
 GOOD = Version(3, is_known=True)
 NEXT = Version(4, is_known=True)
 ENDED = Version(3, expires_at=NOW, is_known=True)
@@ -42,21 +43,23 @@ async def made(running: Running, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_l1", "told_final", "versions", "first"),
+    ("on_l1", "told", "versions", "first"),
     [
-        (OnL1(2, 2, NOW), 2, [GOOD], None),
-        (OnL1(0, 0, NOW), 0, [GOOD], None),
-        (OnL1(1, 1, NOW), 3, [GOOD], 2),
-        (OnL1(1, 1, NOW), 1, [ENDED, NEXT], 2),
-        (OnL1(0, 0, NOW), 0, [REVOKED, NEXT], 1),
-        (OnL1(3, 1, NOW), 1, [ENDED, NEXT], None),
-        (OnL1(1, 1, NOW), 1, [ENDED], None),
-        (OnL1(2, 1, NOW - 1), 2, [ENDED, NEXT], 2),
+        (OnL1(2, 2, NOW, FINAL), Told(2, FINAL), [GOOD], None),
+        (OnL1(0, 0, NOW, FINAL), Told(), [GOOD], None),
+        (OnL1(1, 1, NOW, FINAL), Told(3, FINAL), [GOOD], 2),
+        (OnL1(1, 1, NOW, FINAL - 1), Told(3, FINAL), [GOOD], None),
+        (OnL1(1, 1, NOW, FINAL), Told(1, FINAL), [ENDED, NEXT], 2),
+        (OnL1(0, 0, NOW, FINAL), Told(), [REVOKED, NEXT], 1),
+        (OnL1(3, 1, NOW, FINAL), Told(1, FINAL), [ENDED, NEXT], None),
+        (OnL1(1, 1, NOW, FINAL), Told(1, FINAL), [ENDED], None),
+        (OnL1(2, 1, NOW - 1, FINAL), Told(2, FINAL), [ENDED, NEXT], 2),
     ],
     ids=[
         "all are there",
         "none is committed yet",
         "L1 let go of some",
+        "L1 is shorter after a reorg",
         "their version has ended",
         "their version is revoked",
         "they are committed already",
@@ -65,12 +68,12 @@ async def made(running: Running, count: int) -> None:
     ],
 )
 async def test_what_is_lost_is_found(
-    running: Running, on_l1: OnL1, told_final: int, versions: list[Version], first: int | None
+    running: Running, on_l1: OnL1, told: Told, versions: list[Version], first: int | None
 ) -> None:
     await made(running, 3)
 
     with running.store.read() as txn:
-        found = renewing.first_lost(txn, told_final, on_l1, versions)
+        found = renewing.first_lost(txn, told, on_l1, versions)
 
     assert found == first
 

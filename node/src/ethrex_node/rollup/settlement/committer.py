@@ -82,7 +82,8 @@ def call_of(
 
 class Committer:
     """
-    `committed` is the last batch whose commit is in a block of L1, whoever sent it, `final` the last where that block is final.
+    `committed` is the last batch whose commit is in a block of L1, whoever sent it, `final` the last where that block is final,
+    by L1's block `final_at`: an L1 that is shorter after a reorg does not tell.
     `waits_for` says why a batch whose time has come is not committed; `keepers` are a validium's. Batches up to `base` were
     there before this sequencer.
     """
@@ -104,6 +105,7 @@ class Committer:
         self.waits_for: str | None = None
         self.refusals: Counter[str] = Counter()
         self.recorded = self.committed = self.final = max(base, batches.base)
+        self.final_at = 0
         self._store = store
         self._batches = batches
         self._outbox = outbox
@@ -214,8 +216,11 @@ class Committer:
             self.recorded = number
             if self.committed == number - 1 and (is_ours or number <= on_l1):
                 self.committed = number
-            if self.final == number - 1 and self.committed == number and await self._is_final(entry, number):
-                self.final = number
+            if self.final == number - 1 and self.committed == number:
+                at = await self._final_at(entry, number)
+                if at is None:
+                    continue
+                self.final, self.final_at = number, max(self.final_at, at)
                 await self._let_go(number)
         if on_l1 > made and not self._has_ended(on_l1):
             raise Overtaken(f"L1 has batch {on_l1}, which this sequencer has not made")
@@ -245,13 +250,14 @@ class Committer:
                 f"L1 has batch {number} as 0x{record[0].hex()}, this sequencer has made 0x{batch.batch_hash.hex()}"
             )
 
-    async def _is_final(self, entry: OutboxEntry | None, number: int) -> bool:
+    async def _final_at(self, entry: OutboxEntry | None, number: int) -> int | None:
+        """A final block of L1 by which it is committed; None: there is none yet."""
         if entry is not None and entry.mined is not None and entry.mined.succeeded:
-            return entry.status is OutboxStatus.FINAL
+            return entry.mined.block_number if entry.status is OutboxStatus.FINAL else None
         final = await self._client.final((await self._client.head()).number)
         if final < self._addresses.deployed_at_block:
-            return False
-        return (await status_at(self._client, self._addresses, final)).last_committed >= number
+            return None
+        return final if (await status_at(self._client, self._addresses, final)).last_committed >= number else None
 
     async def _let_go(self, number: int) -> None:
         """Its blobs are on L1 for good, its payload is kept by others."""

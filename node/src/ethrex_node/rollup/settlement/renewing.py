@@ -18,18 +18,30 @@ from ethrex_node.rollup.store.environment import key
 
 @dataclass(frozen=True, slots=True)
 class OnL1:
-    """The last batch that L1 holds, at its head and in a final block, and its time at the head."""
+    """The last batch that L1 holds, at its head and in its final block, its time at the head, and the final block's number."""
 
     committed: int
     committed_final: int
     seconds: int
+    final_block: int
 
 
-def first_lost(txn: Txn, told_final: int, on_l1: OnL1, versions: Sequence[Version]) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The last batch whose commit was final on L1, by block `at`."""
+
+    final: int = 0
+    at: int = 0
+
+
+def first_lost(txn: Txn, told: Told, on_l1: OnL1, versions: Sequence[Version]) -> int | None:
     """
-    The first batch to make again; None: all are as they should be. `told_final` is the last whose commit was final on L1.
+    The first batch to make again; None: all are as they should be.
+
+    Right after a reorg L1's new chain may be shorter than the old one was, and so may be what is final of it: what was told in
+    blocks above that is not gone.
     """
-    if on_l1.committed_final < told_final:
+    if on_l1.final_block >= told.at and on_l1.committed_final < told.final:
         return on_l1.committed_final + 1
     by_number = {one.number: one for one in versions}
     for _, batch in txn.scan(schema.BATCHES, start=key(on_l1.committed + 1)):
