@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from ethrex_operator import ctl
+from ethrex_operator.ctl import simulating
 from ethrex_operator.scaling import comparing, families, laws, simulate, trace_file
 from ethrex_operator.scaling.comparing import Comparison
 from ethrex_operator.scaling.observation import Rollup
@@ -75,6 +76,22 @@ def test_it_costs_less_than_laws_that_are_tuned_to_each_family(law: str) -> None
     found = [beside_others(family) for family in families.FAMILIES]
 
     assert sum(one.ours.cost for one in found) < sum(one.yardsticks[law].tuned.cost for one in found)
+
+
+# What a coordinator told of its jobs for 25 minutes: a rollup with batches of four seconds, and users who came in bursts.
+RECORDED = Path(__file__).parent / "recorded" / "jobs.json"
+
+
+def test_a_recorded_day_is_met_and_costs_no_more() -> None:
+    """By provers that take half a minute for a batch in the middle, as on a machine with a GPU."""
+    machines = simulating.Recorded(gas_per_second=1e5, start_up=90.0, price_per_hour=1.0, max=20)
+    trace = simulating.trace_of(None, (RECORDED,), "", 0, 0.0, machines)
+
+    found = comparing.compare([trace])
+
+    assert (len(trace.arrivals), found.part_of_reachable) == (75, 1.0)
+    for law, one in found.yardsticks.items():
+        assert found.ours.cost <= one.tuned.cost, law
 
 
 def test_the_same_day_has_the_same_end() -> None:
