@@ -133,7 +133,8 @@ class Keys(Model):
 
 class Alarms(Model):
     forced_inclusion_seconds: Seconds = 3600
-    """`ForcedInclusionTimely` is False while something in L1's queue is due within, and no batch on L1 holds it."""
+    """`ForcedInclusionTimely` is False while something in L1's queue is due within, and no batch on L1 holds it; at the most
+    half of `delays.inclusionSeconds`."""
     low_balance_wei: Wei = "100000000000000000"
 
 

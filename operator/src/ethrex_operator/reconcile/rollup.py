@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..api.rollup import EthrexRollup
+from ..api.rollup import EthrexRollup, RollupSpec
 from ..chain import figures
 from ..chain.errors import ChainError
 from ..kube import conditions, objects
@@ -107,7 +107,7 @@ async def _chain(
     try:
         metrics = url(sequencer.name, rollup.namespace, rollups.METRICS.number)
         seen = await figures.of_sequencer(world.session, metrics)
-        parts += [*_progress(seen), timely(seen, rollup.spec.alarms.forced_inclusion_seconds, time.time())]
+        parts += [*_progress(seen), timely(seen, rollup.spec, time.time())]
     except ChainError as error:
         parts.append(conditions.no("Sequencing", "NoAnswer", str(error)))
     holds = all(one.status == conditions.TRUE for one in parts)
@@ -196,10 +196,14 @@ def _progress(seen: figures.Rollup) -> list[Condition]:
     ]
 
 
-def timely(seen: figures.Rollup, seconds: int, now: float) -> Condition:
-    """Whether what L1 has queued for the rollup is in batches there long before L1 takes none without it."""
+def timely(seen: figures.Rollup, spec: RollupSpec, now: float) -> Condition:
+    """
+    Whether what L1 has queued for the rollup is in batches there long before L1 takes none without it: half of the time that
+    it gives, at the most. Where it gives none each batch has to hold all there is.
+    """
     type, left = "ForcedInclusionTimely", seen.queue_due_at - now
-    if seen.queue_due_at == 0 or left > seconds:
+    given = spec.delays.inclusion_seconds
+    if given == 0 or seen.queue_due_at == 0 or left > min(spec.alarms.forced_inclusion_seconds, given / 2):
         return conditions.yes(type, "InTime")
     due = datetime.fromtimestamp(seen.queue_due_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     note = f"L1's queue has an item that no batch on L1 holds, due at {due}"
