@@ -25,7 +25,6 @@ from unit.rollup.whole.roles import GWEI, LIMIT_SECONDS, patiently, text
 from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1.fees import Fees
 from ethrex_node.rollup.l1.transaction import Transaction
-from ethrex_node.rollup.settlement import contracts
 
 REORGS: Final = int(os.environ.get("FAULT_L1_REORGS", "2"))
 STOP_SECONDS: Final = float(os.environ.get("FAULT_L1_STOP_SECONDS", "25"))
@@ -87,14 +86,7 @@ class Rollup:
         """All receipts are there, each batch stands on L1 once, and nothing was said that should not be."""
         for one in self.sent[:-1]:
             assert self.is_sealed(one), one
-        topic = "0x" + contracts.BATCH_COMMITTED.topic.hex()
-        asked = {
-            "address": self.chain.deployment["proposer"],
-            "fromBlock": "0x0",
-            "toBlock": "latest",
-            "topics": [topic],
-        }
-        numbers = [int(one["topics"][2], 16) for one in patiently(self.chain.l1_url, "eth_getLogs", asked)]
+        numbers = self.chain.commits()
         assert numbers == list(range(1, len(numbers) + 1))
         for bad in BAD:
             assert bad not in self.log, [line for line in self.log.splitlines() if bad in line][:3]

@@ -143,8 +143,10 @@ def _all_is_settled(rollup: roles.Chain, traffic: Traffic) -> None:
     # A batch without a transaction is left open for long.
     last = patiently(rollup.url, "eth_getTransactionReceipt", list(traffic.receipts)[-1])["blockNumber"]
     _until(lambda: (patiently(rollup.url, "ethrex_getBatchByBlock", last) or {}).get("status") == "final", rollup)
-    committed, verified = rollup.last_committed_and_verified()
-    assert committed >= verified > 0
+    _until(lambda: len(set(rollup.last_committed_and_verified())) == 1, rollup)
+    commits = rollup.commits()
+    assert commits == list(range(1, len(commits) + 1))
+    assert commits
     log = rollup.sequencer.log.read_text()
     for bad in ("L1 refused", "L1 would refuse a batch", "a role of the rollup fails", "no block could be sealed"):
         assert bad not in log, [line for line in log.splitlines() if bad in line][:3]

@@ -22,6 +22,7 @@ from ethrex_node.dev import accounts
 from ethrex_node.rollup.l1.abi import Function
 from ethrex_node.rollup.l1.fees import Fees
 from ethrex_node.rollup.l1.transaction import Signed, Transaction
+from ethrex_node.rollup.settlement import contracts
 
 LIMIT_SECONDS: Final = 120.0
 GWEI: Final = 10**9
@@ -133,6 +134,16 @@ class Chain:
 
     def last_committed_and_verified(self) -> tuple[int, int]:
         return committed_and_verified(self.l1_url, self.deployment, self.chain_id)
+
+    def commits(self) -> list[int]:
+        """The batches that L1's log says were committed, as often as they were, in its order."""
+        asked = {
+            "address": self.deployment["proposer"],
+            "fromBlock": "0x0",
+            "toBlock": "latest",
+            "topics": ["0x" + contracts.BATCH_COMMITTED.topic.hex(), f"0x{self.chain_id:064x}"],
+        }
+        return [int(one["topics"][2], 16) for one in patiently(self.l1_url, "eth_getLogs", asked)]
 
 
 def committed_and_verified(l1_url: str, deployment: dict[str, Any], chain_id: int) -> tuple[int, int]:
