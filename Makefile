@@ -21,7 +21,7 @@ demo: ## a deposit, a transfer, a withdrawal and its claim, on what `make up` ru
 	@export ETHREX_KEY=dev:3; set -x; .venv/bin/ethrex l2 deposit 1.5eth; \
 	    .venv/bin/ethrex l2 transfer 0.5eth 0x00000000000000000000000000000000000000aa; .venv/bin/ethrex l2 withdraw 0.25eth --claim
 
-test: setup test-native test-python ## every test: the native core's, units, a sample of the official suites
+test: setup test-native contracts-test test-python ## every test: the native core's, the contracts', units, a sample of the official suites
 
 test-native:
 	@echo "== cargo test"
@@ -113,6 +113,7 @@ contracts: setup ## build the contracts offline and write their artifacts again
 	@$(PYTHON) scripts/contract_artifacts.py
 
 contracts-test: ## the contracts' tests: units, fuzz, a short run of the invariants, the gas of settlement
+	@echo "== contracts"
 	@forge=$$(scripts/contracts.sh) && cd contracts && "$$forge" fmt --check && FOUNDRY_PROFILE=ci "$$forge" test --gas-snapshot-check=true --gas-snapshot-emit=false
 
 contracts-gas: ## write the gas of settlement (contracts/snapshots) again
